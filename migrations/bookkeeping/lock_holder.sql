@@ -1,0 +1,1 @@
+SELECT l.pid, l.ctime FROM public.yoyo_lock AS l

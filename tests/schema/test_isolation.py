@@ -1,0 +1,157 @@
+"""The walls inside the database: row-level security, keys that carry the tenant, privileges."""
+# ruff: noqa: E501 (SQL in one line)
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from psycopg import errors, sql
+
+from tests.schema.conftest import Acting, Tenant
+from tests.support.cluster import Database
+
+SCOPED = """
+SELECT n.nspname, c.relname
+  FROM pg_class AS c
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> 'pg_catalog'
+ ORDER BY 1, 2
+"""
+
+
+def fill(database: Database, tenant: Tenant) -> None:
+    """A row in the tables that the fixture leaves empty."""
+    database.psql(
+        "INSERT INTO core.api_keys (tenant_id, secret_hash, scopes) VALUES (%s, sha256('x'), '{*}')",
+        tenant.id,
+    )
+    database.psql(
+        "INSERT INTO core.idempotency (tenant_id, actor, key, request_hash) VALUES (%s, 'a', 'k', sha256('r'))",
+        tenant.id,
+    )
+    database.psql(
+        "INSERT INTO workspace.document_versions (tenant_id, project_id, document_type, content)"
+        " VALUES (%s, %s, 'brief', 'text')",
+        tenant.id, tenant.project,
+    )  # fmt: skip
+
+
+def test_without_a_tenant_nothing_is_seen_and_with_one_only_its_own(
+    database: Database, acting: Acting, ours: Tenant, theirs: Tenant
+) -> None:
+    for tenant in (ours, theirs):
+        fill(database, tenant)
+    tables = database.psql(SCOPED)
+    assert len(tables) >= 7
+    for schema, name in tables:
+        seen = sql.SQL("SELECT DISTINCT tenant_id FROM {}").format(sql.Identifier(schema, name))
+        assert {t for (t,) in database.psql(seen.as_string())} == {ours.id, theirs.id}, name
+        with acting() as nobody:
+            assert nobody.execute(seen).fetchall() == [], name
+        with acting(ours) as connection:
+            assert connection.execute(seen).fetchall() == [(ours.id,)], name
+    with acting(ours) as connection:
+        assert connection.execute("SELECT id FROM core.tenants").fetchall() == [(ours.id,)]
+    with acting() as nobody:
+        assert nobody.execute("SELECT id FROM core.tenants").fetchall() == []
+
+
+def test_the_setting_ends_with_its_transaction(acting: Acting, ours: Tenant) -> None:
+    with acting() as connection:
+        with connection.transaction():
+            connection.execute("SELECT set_config('app.tenant_id', %s, true)", (str(ours.id),))
+            assert connection.execute("SELECT 1 FROM workspace.projects").fetchall()
+        assert not connection.execute("SELECT 1 FROM workspace.projects").fetchall()
+
+
+def test_foreign_rows_can_be_neither_written_nor_changed(
+    acting: Acting, ours: Tenant, theirs: Tenant
+) -> None:
+    with acting(ours) as connection:
+        with pytest.raises(errors.InsufficientPrivilege, match="row-level security"):
+            connection.execute(
+                "INSERT INTO workspace.users (tenant_id, email, name) VALUES (%s, 'a@b.c', 'A')",
+                (theirs.id,),
+            )
+        for change in (
+            "UPDATE workspace.projects SET name = 'x'",
+            "DELETE FROM workspace.projects",
+        ):
+            cursor = connection.execute(f"{change} WHERE id = %s", (theirs.project,))
+            assert cursor.rowcount == 0
+
+
+def test_a_link_across_tenants_cannot_be_stored_even_by_a_superuser(
+    database: Database, ours: Tenant, theirs: Tenant
+) -> None:
+    links = [
+        ("INSERT INTO workspace.projects (tenant_id, name, language, created_by) VALUES (%s, 'x', 'en', %s)", theirs.user),
+        ("INSERT INTO workspace.project_members (tenant_id, project_id, user_id, role) VALUES (%s, %s, uuidv7(), 'editor')", theirs.project),
+        ("INSERT INTO workspace.document_versions (tenant_id, project_id, document_type, content) VALUES (%s, %s, 'a', 'b')", theirs.project),
+        ("INSERT INTO core.api_keys (tenant_id, secret_hash, scopes, user_id) VALUES (%s, sha256('x'), '{*}', %s)", theirs.user),
+    ]  # fmt: skip
+    for statement, foreign in links:
+        with pytest.raises(errors.ForeignKeyViolation):
+            database.psql(statement, ours.id, foreign)
+    with pytest.raises(errors.ForeignKeyViolation):
+        database.psql(
+            "INSERT INTO workspace.users (tenant_id, email, name) VALUES (uuidv7(), 'a@b.c', 'A')"
+        )
+
+
+def test_a_tenant_with_projects_cannot_be_removed(database: Database, ours: Tenant) -> None:
+    with pytest.raises(errors.ForeignKeyViolation):
+        database.psql("DELETE FROM core.tenants WHERE id = %s", ours.id)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE public.mine ()",
+        "CREATE TEMPORARY TABLE mine ()",
+        "CREATE SCHEMA mine",
+        "ALTER TABLE workspace.projects ADD COLUMN x int",
+        "TRUNCATE workspace.projects",
+        "DELETE FROM workspace.document_versions",
+        "DELETE FROM workspace.users",
+        "DELETE FROM workspace.document_counters",
+        "SELECT secret_hash FROM core.api_keys",
+        "INSERT INTO core.tenants (name) VALUES ('mine')",
+        "UPDATE core.api_keys SET scopes = '{*}'",
+        "DELETE FROM audit.events",
+        "UPDATE audit.events SET actor = 'somebody else'",
+        "SELECT * FROM audit.events_default",
+        "INSERT INTO audit.personal_columns VALUES ('workspace.projects', 'name')",
+        "SET ROLE quarry_owner",
+        "SET SESSION AUTHORIZATION postgres",
+    ],
+)
+def test_the_service_may_not(acting: Acting, ours: Tenant, statement: str) -> None:
+    with acting(ours) as connection, pytest.raises(errors.InsufficientPrivilege):
+        connection.execute(statement)
+
+
+def test_the_read_only_role_reads_one_tenant_and_writes_nothing(
+    database: Database, ours: Tenant, theirs: Tenant
+) -> None:
+    dsn = psycopg.conninfo.make_conninfo(database.owner_dsn, user="quarry_readonly")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        assert connection.execute("SELECT id FROM workspace.projects").fetchall() == []
+        connection.execute("SELECT set_config('app.tenant_id', %s, false)", (str(ours.id),))
+        seen = connection.execute("SELECT id FROM workspace.projects").fetchall()
+        assert seen == [(ours.project,)]
+        connection.execute("SET default_transaction_read_only = off")
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute("UPDATE workspace.projects SET name = 'x'")
+
+
+def test_the_backup_role_sees_all_rows(database: Database, ours: Tenant, theirs: Tenant) -> None:
+    dsn = psycopg.conninfo.make_conninfo(database.owner_dsn, user="quarry_backup")
+    assert database.psql("SELECT count(*) FROM workspace.projects", dsn=dsn) == [(2,)]
+
+
+def test_a_policy_is_asked_once_per_statement(acting: Acting, ours: Tenant) -> None:
+    with acting(ours) as connection:
+        plan = connection.execute("EXPLAIN SELECT id FROM workspace.projects").fetchall()
+    assert "InitPlan" in str(plan)
