@@ -1,0 +1,111 @@
+"""One PostgreSQL per test run, a fresh database per test, real server processes.
+
+The controller makes the run's folder and a reaper that cleans it up when the run ends, however it
+ends. The first worker whose test needs PostgreSQL starts it there; a run without such tests never
+starts it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.cluster import Cluster, Database
+from tests.support.reaper import Reaper
+from tests.support.server import Server
+
+RUN_FOLDER = "QUARRY_TEST_RUN_FOLDER"
+_REAPER = pytest.StashKey[Reaper]()
+
+Served = Callable[..., Server]
+Tenants = Callable[[Server], tuple[httpx.Client, httpx.Client]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In the controller: the folder that all workers share, and who removes it."""
+    if not hasattr(config, "workerinput"):
+        folder = Path(tempfile.mkdtemp(prefix="quarry-tests-"))
+        folder.chmod(0o755)  # PostgreSQL may run as another user, who must pass
+        os.environ[RUN_FOLDER] = str(folder)
+        config.stash[_REAPER] = Reaper(folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """In the controller: end the cluster."""
+    if (reaper := config.stash.get(_REAPER, None)) is not None:
+        reaper.reap()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The run's PostgreSQL, started by whoever needs it first."""
+    shared = Cluster(Path(os.environ[RUN_FOLDER]), os.environ.get("PYTEST_XDIST_WORKER", "main"))
+    shared.start()
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def empty_database(cluster: Cluster) -> Iterator[Database]:
+    """A database with nothing in it."""
+    yield from _lent(cluster, migrated=False)
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[Database]:
+    """A migrated database of this test's own."""
+    yield from _lent(cluster, migrated=True)
+
+
+@pytest.fixture(scope="module")
+def module_database(cluster: Cluster) -> Iterator[Database]:
+    """A migrated database that the tests of a module share."""
+    yield from _lent(cluster, migrated=True)
+
+
+def _lent(cluster: Cluster, *, migrated: bool) -> Iterator[Database]:
+    lent = cluster.create(migrated=migrated)
+    yield lent
+    cluster.drop(lent.name)
+
+
+@pytest.fixture
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Starts server processes: `served(database, setting=value)`; killed when the test ends."""
+    yield from _servers(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def module_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same for servers that the tests of a module share."""
+    yield from _servers(tmp_path_factory)
+
+
+def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    started: list[Server] = []
+
+    def serve(database: Database | None, *, ready: bool = True, **settings: object) -> Server:
+        server = Server(database, tmp_path_factory.mktemp("server"), **settings)
+        started.append(server)
+        if ready:
+            server.await_ready()
+        return server
+
+    yield serve
+    for server in started:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def tenants() -> Tenants:
+    """Two tenants' clients of a server: `mine, theirs = tenants(server)`."""
+
+    def two(server: Server) -> tuple[httpx.Client, httpx.Client]:
+        return server.client(server.key("acme")), server.client(server.key("globex"))
+
+    return two
