@@ -1,0 +1,218 @@
+"""Written by `quarry sql stubs` from the query files; do not edit."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from uuid import UUID
+
+__all__ = ["Affected", "Many", "One", "Page", "QueryName", "Stream", "Tree", "Value", "sql"]
+
+Json = object
+Address = IPv4Address | IPv4Interface | IPv6Address | IPv6Interface | str
+
+class One: ...
+class Many: ...
+class Page: ...
+class Value: ...
+class Affected: ...
+class Stream: ...
+class QueryName(str): ...
+
+class _documents:
+    class _annotate(QueryName):
+        def __call__(self, *, project_id: UUID, document_id: UUID, expected_revision: int | None = ..., metadata: Json | None = ..., readability_score: float | None = ..., grammar_score: float | None = ...) -> One: ...
+    annotate: _annotate
+    class _create(QueryName):
+        def __call__(self, *, project_id: UUID, document_type: str, content: str, metadata: Json | None = ..., readability_score: float | None = ..., grammar_score: float | None = ..., created_by: UUID | None = ...) -> One: ...
+    create: _create
+    class _delete(QueryName):
+        def __call__(self, *, project_id: UUID, document_id: UUID, expected_revision: int | None = ...) -> Affected: ...
+    delete: _delete
+    class _get(QueryName):
+        def __call__(self, *, project_id: UUID, document_id: UUID) -> One: ...
+    get: _get
+    class _latest(QueryName):
+        def __call__(self, *, project_id: UUID, document_type: str) -> One: ...
+    latest: _latest
+    class _list(QueryName):
+        def __call__(self, *, project_id: UUID, document_type: str | None = ..., latest_only: bool) -> Page: ...
+    list: _list
+    class _list_full(QueryName):
+        def __call__(self, *, project_id: UUID, document_type: str | None = ..., latest_only: bool) -> Page: ...
+    list_full: _list_full
+    class _pair(QueryName):
+        def __call__(self, *, project_id: UUID, document_id: UUID, against: UUID | None = ...) -> Many: ...
+    pair: _pair
+    class _restore(QueryName):
+        def __call__(self, *, project_id: UUID, document_id: UUID, created_by: UUID | None = ...) -> One: ...
+    restore: _restore
+    class _revise(QueryName):
+        def __call__(self, *, project_id: UUID, document_id: UUID, expected_revision: int | None = ..., content: str | None = ..., metadata: Json | None = ..., readability_score: float | None = ..., grammar_score: float | None = ..., created_by: UUID | None = ...) -> One: ...
+    revise: _revise
+    class _revision(QueryName):
+        def __call__(self, *, project_id: UUID, document_id: UUID) -> Value: ...
+    revision: _revision
+    class _search(QueryName):
+        def __call__(self, *, project_id: UUID, q: str, document_type: str | None = ..., latest_only: bool) -> Page: ...
+    search: _search
+
+class _health:
+    class _head(QueryName):
+        def __call__(self) -> Value: ...
+    head: _head
+
+class _idempotency:
+    class _claim(QueryName):
+        def __call__(self, *, actor: str, key: str, request_hash: bytes, expires_at: datetime) -> Affected: ...
+    claim: _claim
+    class _find(QueryName):
+        def __call__(self, *, actor: str, key: str) -> One: ...
+    find: _find
+    class _store(QueryName):
+        def __call__(self, *, actor: str, key: str, status: int, headers: Json, body: bytes) -> Affected: ...
+    store: _store
+
+class _keys:
+    class _add(QueryName):
+        def __call__(self, *, id: UUID, secret_hash: bytes, name: str, scopes: list[str], user_id: UUID | None = ..., project_ids: list[UUID] | None = ..., rate_limit: int | None = ..., expires_at: datetime | None = ...) -> One: ...
+    add: _add
+    class _find(QueryName):
+        def __call__(self, *, key_id: UUID) -> One: ...
+    find: _find
+    class _list(QueryName):
+        def __call__(self, *, tenant: str | None = ...) -> Many: ...
+    list: _list
+    class _revoke(QueryName):
+        def __call__(self, *, key_id: UUID) -> Affected: ...
+    revoke: _revoke
+    class _tenant(QueryName):
+        def __call__(self, *, tenant: str) -> Value: ...
+    tenant: _tenant
+
+class _members:
+    class _delete(QueryName):
+        def __call__(self, *, project_id: UUID, user_id: UUID) -> Affected: ...
+    delete: _delete
+    class _get(QueryName):
+        def __call__(self, *, project_id: UUID, user_id: UUID) -> One: ...
+    get: _get
+    class _list(QueryName):
+        def __call__(self, *, project_id: UUID) -> Page: ...
+    list: _list
+    class _put(QueryName):
+        def __call__(self, *, project_id: UUID, user_id: UUID, role: str) -> One: ...
+    put: _put
+    class _role(QueryName):
+        def __call__(self, *, project_id: UUID, user_id: UUID) -> Value: ...
+    role: _role
+
+class _operator:
+    class _identify(QueryName):
+        def __call__(self, *, actor: str, tenant: str | None = ...) -> Value: ...
+    identify: _identify
+
+class _projects:
+    class _count(QueryName):
+        def __call__(self, *, status: str | None = ..., language: str | None = ..., created_by: UUID | None = ..., q: str | None = ..., project_ids: list[UUID] | None = ..., member_id: UUID | None = ...) -> Value: ...
+    count: _count
+    class _create(QueryName):
+        def __call__(self, *, name: str, language: str, status: str | None = ..., current_step: int | None = ..., metadata: Json | None = ..., created_by: UUID | None = ...) -> One: ...
+    create: _create
+    class _create_many(QueryName):
+        def __call__(self, *, items: Json, created_by: UUID | None = ...) -> One: ...
+    create_many: _create_many
+    class _delete(QueryName):
+        def __call__(self, *, project_id: UUID, expected_version: int | None = ...) -> Affected: ...
+    delete: _delete
+    class _get(QueryName):
+        def __call__(self, *, project_id: UUID) -> One: ...
+    get: _get
+    class _list(QueryName):
+        def __call__(self, *, status: str | None = ..., language: str | None = ..., created_by: UUID | None = ..., q: str | None = ..., project_ids: list[UUID] | None = ..., member_id: UUID | None = ...) -> Page: ...
+    list: _list
+    class _purge(QueryName):
+        def __call__(self, *, project_id: UUID) -> Affected: ...
+    purge: _purge
+    class _restore(QueryName):
+        def __call__(self, *, project_id: UUID) -> One: ...
+    restore: _restore
+    class _update(QueryName):
+        def __call__(self, *, project_id: UUID, expected_version: int | None = ..., name: str | None = ..., status: str | None = ..., language: str | None = ..., current_step: int | None = ..., metadata: Json | None = ...) -> One: ...
+    update: _update
+    class _version(QueryName):
+        def __call__(self, *, project_id: UUID) -> Value: ...
+    version: _version
+
+class _tenants:
+    class _add(QueryName):
+        def __call__(self, *, name: str) -> One: ...
+    add: _add
+    class _disable(QueryName):
+        def __call__(self, *, name: str, disabled: bool) -> Affected: ...
+    disable: _disable
+    class _find(QueryName):
+        def __call__(self, *, tenant: str) -> One: ...
+    find: _find
+    class _list(QueryName):
+        def __call__(self) -> Many: ...
+    list: _list
+
+class _upkeep:
+    class _idempotency(QueryName):
+        def __call__(self, *, batch: int) -> Value: ...
+    idempotency: _idempotency
+    class _partitions(QueryName):
+        def __call__(self, *, months_ahead: int) -> Value: ...
+    partitions: _partitions
+
+class _users:
+    class _count(QueryName):
+        def __call__(self, *, q: str | None = ...) -> Value: ...
+    count: _count
+    class _create(QueryName):
+        def __call__(self, *, email: str, name: str, profile: Json | None = ...) -> One: ...
+    create: _create
+    class _create_many(QueryName):
+        def __call__(self, *, items: Json) -> One: ...
+    create_many: _create_many
+    class _delete(QueryName):
+        def __call__(self, *, user_id: UUID) -> Affected: ...
+    delete: _delete
+    class _erase(QueryName):
+        def __call__(self, *, user_id: UUID) -> Affected: ...
+    erase: _erase
+    class _find(QueryName):
+        def __call__(self, *, user: str) -> Value: ...
+    find: _find
+    class _forget_answers(QueryName):
+        def __call__(self, *, user_id: UUID) -> Affected: ...
+    forget_answers: _forget_answers
+    class _get(QueryName):
+        def __call__(self, *, user_id: UUID) -> One: ...
+    get: _get
+    class _list(QueryName):
+        def __call__(self, *, q: str | None = ...) -> Page: ...
+    list: _list
+    class _log_in(QueryName):
+        def __call__(self, *, email: str, name: str | None = ..., profile: Json | None = ...) -> One: ...
+    log_in: _log_in
+    class _redact(QueryName):
+        def __call__(self, *, user_id: UUID) -> Value: ...
+    redact: _redact
+    class _update(QueryName):
+        def __call__(self, *, user_id: UUID, email: str | None = ..., name: str | None = ..., profile: Json | None = ...) -> One: ...
+    update: _update
+
+class Tree:
+    documents: _documents
+    health: _health
+    idempotency: _idempotency
+    keys: _keys
+    members: _members
+    operator: _operator
+    projects: _projects
+    tenants: _tenants
+    upkeep: _upkeep
+    users: _users
+
+sql: Tree

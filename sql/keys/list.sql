@@ -1,0 +1,12 @@
+-- name: keys.list :many
+-- All keys with their tenants, newest first; never a secret. Operator only.
+-- param: tenant text?
+-- null: user_id, project_ids, rate_limit, expires_at, revoked_at
+-- allow: tenant_predicate an operator looks at all tenants
+SELECT k.id, t.name AS tenant, k.name, k.scopes, k.user_id, k.project_ids, k.rate_limit,
+       k.created_at, k.expires_at, k.revoked_at
+  FROM core.api_keys AS k
+  JOIN core.tenants AS t ON t.id = k.tenant_id
+ WHERE :tenant::text IS NULL
+    OR t.name = :tenant
+ ORDER BY k.created_at DESC, k.id DESC

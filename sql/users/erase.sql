@@ -1,0 +1,18 @@
+-- name: users.erase :affected
+-- Removes a user's personal data for good and deletes the user; the row stays so that history
+-- stays linked. users.redact follows in the same transaction, for the audit trail.
+-- param: user_id uuid
+WITH forgotten AS (
+    -- what POST /users answered is kept for its Idempotency-Key; a replay now has no body
+    UPDATE core.idempotency AS i
+       SET body = NULL
+     WHERE i.tenant_id = :tenant_id
+       AND position(convert_to(:user_id::uuid::text, 'UTF8') IN i.body) > 0
+)
+UPDATE workspace.users AS u
+   SET email = 'erased-' || u.id || '@erased.invalid',
+       name = 'erased',
+       profile = '{}',
+       deleted_at = coalesce(u.deleted_at, clock_timestamp())
+ WHERE u.tenant_id = :tenant_id
+   AND u.id = :user_id
