@@ -76,7 +76,9 @@ class Settings:
     pool_idle_seconds: float = _setting(300.0, "An idle connection above the minimum closes then")
     pool_wait_ms: int = _setting(1000, "Waiting for a connection at most; then 503")
     connect_timeout_ms: int = _setting(1000, "Opening one connection at most")
-    statement_cache: bool = _setting(True, "Prepared statements per connection; off: PgBouncer<1.21")
+    statement_cache: bool = _setting(
+        True, "Prepared statements per connection; off: PgBouncer<1.21"
+    )
     isolation: Literal["auto", "guard", "transaction"] = _setting(
         "auto", "How a statement gets its tenant: one round trip, or BEGIN … COMMIT around it"
     )
@@ -96,7 +98,9 @@ class Settings:
     # who is asking
     auth_cache_seconds: float = _setting(30.0, "A key's rights are kept so long; revoked: at once")
     auth_cache_size: int = _setting(10_000, "Keys and tokens kept at most, per worker")
-    jwt_secret: str | None = _setting(None, "HS256 secret (≥ 32 bytes) for bearer JWTs", secret=True)
+    jwt_secret: str | None = _setting(
+        None, "HS256 secret (≥ 32 bytes) for bearer JWTs", secret=True
+    )
     jwt_jwks_file: Path | None = _setting(None, "JWKS file for bearer JWTs")
     jwt_jwks_url: str | None = _setting(None, "JWKS URL (https) for bearer JWTs")
     jwt_issuer: str | None = _setting(None, "Required `iss` of bearer JWTs")

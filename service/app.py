@@ -1,0 +1,131 @@
+"""The application: routes, the middleware and the lifespan put together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+import structlog
+from starlette.routing import Router
+from starlette.types import Receive, Scope, Send
+
+from service.database.listen import Listener
+from service.database.pool import Pool, PoolOptions
+from service.database.queries import Query, load
+from service.database.session import Engine
+from service.database.tree import sql
+from service.http.auth import CHANNEL, Authenticator
+from service.http.context import NOBODY, Process
+from service.http.edge import Edge
+from service.http.idempotency import InFlight
+from service.http.limits import RateLimiter
+from service.http.observe import Observer
+from service.http.routing import RouteTable
+from service.resources import ADMIN_ENDPOINTS, ENDPOINTS
+from service.settings import Settings
+
+log = structlog.get_logger("quarry.app")
+
+_UPKEEP_SECONDS = 6 * 3600.0
+
+
+@dataclass(slots=True)
+class Application:
+    """Two ASGI applications, public and admin, that share one process' pool."""
+
+    settings: Settings
+    public: Edge
+    admin: Edge
+    expected_head: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The public listener; the lifespan opens and closes what both share."""
+        if scope["type"] == "lifespan":
+            await Router(lifespan=self._lifespan)(scope, receive, send)
+        else:
+            await self.public(scope, receive, send)
+
+    def drain(self) -> None:
+        """Not ready from now on."""
+        if self.public.process is not None:
+            self.public.process.draining = True
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _app: object) -> AsyncIterator[None]:
+        settings = self.settings
+        async with _process(settings, load(settings.sql_dir), self.expected_head) as process:
+            self.public.process = self.admin.process = process
+            yield
+
+
+def create(settings: Settings, expected_head: str) -> Application:
+    """The application for these settings; nothing is opened before its lifespan starts."""
+    return Application(
+        settings, Edge(RouteTable(ENDPOINTS)), Edge(RouteTable(ADMIN_ENDPOINTS)), expected_head
+    )
+
+
+def pool_options(settings: Settings) -> PoolOptions:
+    """The settings of the pool, in seconds."""
+    return PoolOptions(
+        dsn=settings.database_url or "",
+        init_size=settings.pool_init_size,
+        min_size=settings.pool_min_size,
+        max_size=settings.pool_max_size,
+        wait=settings.pool_wait_ms / 1000,
+        connect_timeout=settings.connect_timeout_ms / 1000,
+        idle=settings.pool_idle_seconds,
+        isolation=settings.isolation,
+        statement_cache=settings.statement_cache,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _process(
+    settings: Settings, queries: Mapping[str, Query], head: str
+) -> AsyncIterator[Process]:
+    """What the requests of a process share, from the first connection to the last."""
+    loop = asyncio.get_running_loop()
+    pool = Pool(pool_options(settings))
+    await pool.open()
+    engine = Engine(pool, queries, settings.slow_query_ms / 1000)
+    engine.on_slow = lambda name, seconds: log.warning("query.slow", query=name, ms=seconds * 1000)
+    authenticator = Authenticator(settings, engine)
+    listener = Listener(
+        settings.database_direct_url or settings.database_url or "",
+        {CHANNEL: authenticator.forget},
+        authenticator.forget_all,
+    )
+    authenticator.listener = listener
+    observer = Observer(access_log=settings.access_log, as_json=settings.log_format == "json")
+    process = Process(
+        settings, engine, authenticator,
+        RateLimiter(settings.rate_limit, settings.rate_burst, loop.time),
+        observer, InFlight(), head,
+    )  # fmt: skip
+    listener.start()
+    observer.start()
+    upkeep = loop.create_task(_upkeep(engine))
+    try:
+        yield process
+    finally:
+        upkeep.cancel()
+        await asyncio.gather(upkeep, return_exceptions=True)
+        await listener.stop()
+        await pool.close(settings.shutdown_seconds)
+        await observer.stop()
+
+
+async def _upkeep(engine: Engine) -> None:
+    """Audit partitions ahead of time and expired idempotency keys, a few times a day."""
+    while True:
+        try:
+            async with engine.session(NOBODY, "upkeep", 60.0) as db:
+                await db.value(sql.upkeep.partitions, months_ahead=3)
+                while await db.value(sql.upkeep.idempotency, batch=1000):
+                    pass
+        except Exception as error:
+            log.warning("upkeep.failed", reason=str(error))
+        await asyncio.sleep(_UPKEEP_SECONDS)

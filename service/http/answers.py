@@ -1,0 +1,126 @@
+"""Answers: the bytes that PostgreSQL made, with their headers. No JSON is touched here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.database.session import Row
+from service.http.context import context
+from service.http.problems import Problem
+
+Headers = list[tuple[bytes, bytes]]
+
+_JSON = (b"content-type", b"application/json")
+
+
+class Answer(Response):
+    """A response of ready bytes; headers are prebuilt pairs, nothing is encoded again."""
+
+    def __init__(self, body: bytes, status: int = 200, headers: Iterable[tuple[bytes, bytes]] = (),
+                 content_type: tuple[bytes, bytes] = _JSON) -> None:  # fmt: skip
+        self.body = body
+        self.status_code = status
+        self.background = None
+        self.raw_headers = [content_type, (b"content-length", b"%d" % len(body)), *headers]
+
+
+class Stream(Response):
+    """A response whose body comes chunk by chunk."""
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None], content_type: bytes) -> None:
+        self.chunks = chunks
+        self.body = b""
+        self.status_code = 200
+        self.background = None
+        self.raw_headers = [(b"content-type", content_type)]
+
+
+def quoted(etag: str) -> str:
+    """A version as a strong ETag."""
+    return f'"{etag}"'
+
+
+def entity(row: Row | None, request: Request) -> Response:
+    """A single resource with its ETag; 304 when the caller has it; 404 when there is none."""
+    if row is None:
+        raise Problem("not_found")
+    if row.etag is None:
+        return Answer(row.body)
+    etag = quoted(row.etag)
+    known = context(request).headers.get(b"if-none-match")
+    headers = [(b"etag", etag.encode())]
+    if (
+        known is not None
+        and request.method in ("GET", "HEAD")
+        and matches(known.decode("latin-1"), etag)
+    ):
+        return no_content(headers, status=304)
+    return Answer(row.body, 200, headers)
+
+
+def created(row: Row | None, location: str) -> Response:
+    """201 with Location and ETag. A create that stored nothing was about an absent parent: 404."""
+    if row is None:
+        raise Problem("not_found")
+    headers: Headers = [(b"location", _location(location, row.body))]
+    if row.etag is not None:
+        headers.append((b"etag", quoted(row.etag).encode()))
+    return Answer(row.body, 201, headers)
+
+
+def _location(prefix: str, body: bytes) -> bytes:
+    """The new resource's path: its id is the first member of the JSON object."""
+    start = body.index(b'"id":') + 5
+    first = body.index(b'"', start) + 1
+    return prefix.encode() + b"/" + body[first : body.index(b'"', first)]
+
+
+def no_content(headers: Headers | None = None, status: int = 204) -> Response:
+    """An answer without a body."""
+    answer = Answer(b"", status, headers or ())
+    answer.raw_headers = list(headers or ())
+    return answer
+
+
+def json_answer(value: Any, status: int = 200) -> Response:
+    """JSON made in Python, where no query makes it."""
+    return Answer(orjson.dumps(value), status)
+
+
+def matches(header: str, etag: str) -> bool:
+    """Whether an If-None-Match list names the ETag (weak comparison, RFC 9110 13.1.2)."""
+    if header.strip() == "*":
+        return True
+    return any(part.strip().removeprefix("W/") == etag for part in header.split(","))
+
+
+def expected_version(request: Request) -> int | None:
+    """The version that If-Match asks for; None for `*`.
+
+    Raises Problem precondition_required without the header, bad_header when it is no single ETag of
+    ours, stale_etag for a weak one (RFC 9110 wants strong comparison).
+    """
+    header = context(request).header(b"if-match")
+    if header is None:
+        raise Problem("precondition_required")
+    return parse_if_match(header)
+
+
+def parse_if_match(header: str) -> int | None:
+    """The number in an If-Match header; None for `*`."""
+    value = header.strip()
+    if value == "*":
+        return None
+    digits = value[1:-1]
+    if len(value) < 3 or value[0] != '"' or value[-1] != '"' or not digits.isascii():
+        if value.startswith("W/"):
+            raise Problem("stale_etag", "If-Match needs a strong ETag.")
+        raise Problem("bad_header", "If-Match must be one ETag of this resource, or *.")
+    if not digits.isdigit() or len(digits) > 18:
+        raise Problem("stale_etag")
+    return int(digits)

@@ -1,0 +1,235 @@
+"""Who is asking: API keys and JWTs, kept for a while in a bounded cache that NOTIFY empties.
+
+An API key is `qk_<id>_<secret>`: looked up by its id, its secret's SHA-256 compared in constant
+time. A revocation reaches every process through the channel `quarry_keys`; while a process is not
+listening it keeps nothing for longer than a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+import structlog
+from asyncpg.pgproto.pgproto import UUID
+
+from service.database.listen import Listener
+from service.database.session import Engine, Identity
+from service.database.tree import sql
+from service.http.context import NOBODY, Principal
+from service.http.inputs import parse_uuid
+from service.http.problems import Problem
+from service.settings import Settings
+
+log = structlog.get_logger("quarry.auth")
+
+CHANNEL = "quarry_keys"
+_KEY = re.compile(rb"qk_([0-9a-f]{32})_([A-Za-z0-9_-]{43})\Z")
+_SUBJECT = re.compile(r"[A-Za-z0-9_.:@/+=-]{1,200}\Z")
+_DEAF_SECONDS = 1.0  # how long a caller is remembered while no listener is connected
+_MAX_TOKEN = 8192
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+
+
+def unauthenticated(detail: str = "") -> Problem:
+    """The 401."""
+    return Problem("unauthenticated", detail, headers=dict(_CHALLENGE))
+
+
+def new_key(key_id: UUID) -> tuple[str, bytes]:
+    """A fresh API key (text for its holder) and the hash that is stored."""
+    secret = secrets.token_urlsafe(32)
+    return f"qk_{key_id.hex}_{secret}", hashlib.sha256(secret.encode()).digest()
+
+
+class Authenticator:
+    """Bearer credentials → Principal."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._engine = engine
+        self._seconds = settings.auth_cache_seconds
+        self._size = settings.auth_cache_size
+        self._kept: dict[bytes, tuple[Principal, float]] = {}
+        self._changes = 0  # how often something was forgotten
+        self._tokens = Tokens(settings)
+        self.listener: Listener | None = None
+
+    async def __call__(self, header: bytes | None, seconds: float) -> Principal:
+        """The caller behind an Authorization header, found within `seconds`.
+
+        Raises Problem unauthenticated, deadline_exceeded; Failure.
+        """
+        if header is None:
+            raise unauthenticated("Send Authorization: Bearer <key or token>.")
+        digest = hashlib.blake2b(header, digest_size=16).digest()
+        kept = self._kept.get(digest)
+        if kept is not None:
+            found, made = kept
+            now = time.time()
+            limit = self._seconds if self._listening() else min(self._seconds, _DEAF_SECONDS)
+            if now - made < limit and (found.expires_at is None or now < found.expires_at):
+                return found
+            self._kept.pop(digest, None)
+        changes = self._changes
+        found = await self._look_up(header, seconds)
+        if changes == self._changes:  # else it may be what was revoked meanwhile
+            if len(self._kept) >= self._size:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[digest] = (found, time.time())
+        return found
+
+    def _listening(self) -> bool:
+        return self.listener is not None and self.listener.connected
+
+    async def _look_up(self, header: bytes, seconds: float) -> Principal:
+        scheme, _, token = header.partition(b" ")
+        token = token.strip()
+        if scheme.lower() != b"bearer" or not token or len(token) > _MAX_TOKEN:
+            raise unauthenticated("Send Authorization: Bearer <key or token>.")
+        match = _KEY.match(token)
+        if match is not None:
+            return await self._by_key(UUID(match[1].decode()), match[2], seconds)
+        if token.count(b".") == 2 and self._tokens.accepted:
+            return await self._by_token(token, seconds)
+        raise unauthenticated()
+
+    async def _by_key(self, key_id: UUID, secret: bytes, seconds: float) -> Principal:
+        async with self._engine.session(NOBODY, "auth", seconds) as db:
+            rows = await db.fetch(sql.keys.find, key_id=key_id)
+        row: Any = rows[0] if rows else None
+        stored = row["secret_hash"] if row else bytes(32)
+        good = hmac.compare_digest(hashlib.sha256(secret).digest(), stored)
+        if row is None or not good or row["revoked_at"] or row["tenant_disabled"]:
+            raise unauthenticated()
+        expires = row["expires_at"].timestamp() if row["expires_at"] else None
+        if expires is not None and expires <= time.time():
+            raise unauthenticated()
+        user, projects = row["user_id"], row["project_ids"]
+        return Principal(
+            Identity(row["tenant_id"], f"key:{key_id}", str(user or "")),
+            frozenset(row["scopes"]),
+            key_id=str(key_id),
+            user_id=user,
+            projects=None if projects is None else tuple(projects),
+            rate_limit=row["rate_limit"],
+            expires_at=expires,
+        )
+
+    async def _by_token(self, token: bytes, seconds: float) -> Principal:
+        deadline = time.monotonic() + seconds
+        claims = await self._claims(token, seconds)
+        subject, tenant = str(claims["sub"]), str(claims["tenant"])
+        if not _SUBJECT.match(subject):
+            raise unauthenticated("The token's sub has characters that cannot be recorded.")
+        async with self._engine.session(NOBODY, "auth", deadline - time.monotonic()) as db:
+            tenant_id = await db.value(sql.keys.tenant, tenant=tenant)
+        if tenant_id is None:
+            raise unauthenticated("The token's tenant is unknown or disabled.")
+        user = parse_uuid(str(claims.get("user_id", "")))
+        return Principal(
+            Identity(tenant_id, f"sub:{subject}", str(user or "")),
+            frozenset(_words(claims.get("scope"))),
+            user_id=user,
+            expires_at=float(claims["exp"]),
+        )
+
+    async def _claims(self, token: bytes, seconds: float) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._tokens.claims(token.decode("ascii"))
+        except TimeoutError:
+            raise Problem("deadline_exceeded") from None
+        except (jwt.PyJWTError, ValueError, OSError) as error:  # the latter two: of the JWKS URL
+            log.info("auth.token_refused", reason=type(error).__name__)
+            raise unauthenticated("The token is not valid.") from None
+
+    # invalidation
+
+    def forget(self, what: str) -> None:
+        """Drop a key (its id), or every key of a tenant (`tenant:<id>`)."""
+        self._changes += 1
+        tenant = what.removeprefix("tenant:")
+        for digest, (found, _) in list(self._kept.items()):
+            if what in (found.key_id,) or (
+                tenant != what and str(found.identity.tenant_id) == tenant
+            ):
+                self._kept.pop(digest, None)
+
+    def forget_all(self) -> None:
+        """Drop everything: notifications may have been missed."""
+        self._changes += 1
+        self._kept.clear()
+
+
+def _words(scope: Any) -> list[str]:
+    """The scopes of a claim: words in a text (RFC 8693), or a list of them; anything else: none."""
+    if isinstance(scope, str):
+        return scope.split()
+    return [str(word) for word in scope] if isinstance(scope, list) else []
+
+
+class Tokens:
+    """Verifies JWTs: HS256 by a secret, RS256 and ES256 by a JWKS file or URL, never mixed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._secret = settings.jwt_secret
+        self._keys: jwt.PyJWKClient | None = None
+        self._file: jwt.PyJWKSet | None = None
+        if self._secret is not None and len(self._secret.encode()) < 32:
+            raise ValueError("QUARRY_JWT_SECRET must have at least 32 bytes")
+        if settings.jwt_jwks_file is not None:
+            self._file = jwt.PyJWKSet.from_json(settings.jwt_jwks_file.read_text())
+        if settings.jwt_jwks_url is not None:
+            parts = urlsplit(settings.jwt_jwks_url)
+            local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+            if parts.scheme != "https" and not (parts.scheme == "http" and local):
+                raise ValueError("QUARRY_JWT_JWKS_URL must be https")
+            self._keys = jwt.PyJWKClient(settings.jwt_jwks_url, timeout=5, lifespan=300)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether any kind of token is configured."""
+        return self._secret is not None or self._file is not None or self._keys is not None
+
+    async def claims(self, token: str) -> dict[str, Any]:
+        """The verified claims. Raises jwt.PyJWTError."""
+        algorithm = jwt.get_unverified_header(token).get("alg")
+        key: Any
+        if algorithm == "HS256" and self._secret is not None:
+            key = self._secret
+        elif algorithm in ("RS256", "ES256") and (self._file or self._keys):
+            key = await self._public_key(token, algorithm)
+        else:
+            raise jwt.InvalidAlgorithmError("this algorithm is not accepted")
+        return jwt.decode(
+            token,
+            key,
+            algorithms=[algorithm],
+            audience=self._settings.jwt_audience,
+            issuer=self._settings.jwt_issuer,
+            options={
+                "require": ["exp", "sub", "tenant"],
+                "verify_aud": self._settings.jwt_audience is not None,
+            },
+        )
+
+    async def _public_key(self, token: str, algorithm: str) -> Any:
+        """The key that the token names, if it is one of this algorithm. Raises jwt.PyJWTError."""
+        if self._file is not None:
+            wanted = jwt.get_unverified_header(token).get("kid")
+            keys = [k for k in self._file.keys if wanted in (None, k.key_id)]
+        else:
+            assert self._keys is not None  # noqa: S101  (claims() checked)
+            keys = [await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token)]
+        for found in keys:
+            if found.algorithm_name == algorithm:
+                return found.key
+        raise jwt.InvalidKeyError("no such key")

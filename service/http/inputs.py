@@ -1,0 +1,418 @@
+"""Taking a request apart: paths, queries, headers, bodies. Everything at fault is told at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+from urllib.parse import parse_qsl
+
+import msgspec
+from asyncpg.pgproto.pgproto import UUID
+from starlette.requests import ClientDisconnect, Request
+
+from service.http.context import Context, context
+from service.http.problems import FieldError, Problem
+
+T = TypeVar("T")
+
+MAX_DEPTH = 64
+MAX_ERRORS = 100
+MAX_ITEMS = 10_000
+
+# A JSON object kept as the caller wrote it: numbers stay exact, PostgreSQL parses it as jsonb.
+JsonObject = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+_AT = re.compile(r" - at `\$?(?P<path>.*)`\Z")
+_STEP = re.compile(r"\.(?P<key>[^.\[]+)|\[(?P<index>\d+|\.\.\.)\]")
+# possessive, and an unended string is one too: each byte is looked at once, whatever is sent
+_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|([\[{])|([\]}])', re.DOTALL)
+_STRANGE = re.compile(r"[\x00\ud800-\udfff]")
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A request body: unknown fields are refused."""
+
+
+# paths
+
+
+def parse_uuid(text: str) -> UUID | None:
+    """A uuid in its canonical form, or None."""
+    return UUID(text) if _UUID.match(text) else None
+
+
+def path_uuid(request: Request, name: str = "project_id") -> UUID:
+    """A uuid out of the path. Raises Problem not_found, as for an absent resource."""
+    found = parse_uuid(request.path_params[name])
+    if found is None:
+        raise Problem("not_found")
+    return found
+
+
+def path_text(request: Request, name: str) -> str:
+    """Text out of the path. Raises Problem not_found on characters that cannot be stored."""
+    text: str = request.path_params[name]
+    if _STRANGE.search(text):
+        raise Problem("not_found")
+    return text
+
+
+# queries
+
+
+class QueryParameter(msgspec.Struct, frozen=True):
+    """One query parameter: its type's reader, JSON schema and meaning (for OpenAPI)."""
+
+    read: Callable[[str], Any]
+    schema: dict[str, Any]
+    meaning: str
+    default: Any = None
+    required: bool = False
+
+
+def text(meaning: str, *, most: int = 255, required: bool = False) -> QueryParameter:
+    """Text of at most `most` characters."""
+
+    def read(value: str) -> str:
+        if not 0 < len(value) <= most or _STRANGE.search(value):
+            raise ValueError(f"1 to {most} characters, without NUL")
+        return value
+
+    schema = {"type": "string", "minLength": 1, "maxLength": most}
+    return QueryParameter(read, schema, meaning, required=required)
+
+
+def number(meaning: str, least: int, most: int, default: int | None = None) -> QueryParameter:
+    """A whole number within bounds."""
+
+    def read(value: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,18}", value) or not least <= int(value) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(value)
+
+    schema: dict[str, Any] = {"type": "integer", "minimum": least, "maximum": most}
+    if default is not None:
+        schema["default"] = default
+    return QueryParameter(read, schema, meaning, default)
+
+
+def flag(meaning: str) -> QueryParameter:
+    """true or false; false when absent."""
+
+    def read(value: str) -> bool:
+        if value not in ("true", "false"):
+            raise ValueError("true or false")
+        return value == "true"
+
+    return QueryParameter(read, {"type": "boolean", "default": False}, meaning, False)
+
+
+def one_of(meaning: str, *allowed: str) -> QueryParameter:
+    """One of a few words."""
+
+    def read(value: str) -> str:
+        if value not in allowed:
+            raise ValueError(f"one of {', '.join(allowed)}")
+        return value
+
+    return QueryParameter(read, {"type": "string", "enum": list(allowed)}, meaning)
+
+
+def identifier(meaning: str) -> QueryParameter:
+    """A uuid."""
+
+    def read(value: str) -> UUID:
+        found = parse_uuid(value)
+        if found is None:
+            raise ValueError("a uuid")
+        return found
+
+    return QueryParameter(read, {"type": "string", "format": "uuid"}, meaning)
+
+
+def moment(meaning: str) -> QueryParameter:
+    """An RFC 3339 time with its zone."""
+
+    def read(value: str) -> datetime:
+        try:
+            found = datetime.fromisoformat(value.replace(" ", "+"))
+        except ValueError:
+            found = None
+        if found is None or found.tzinfo is None or not 1 < found.year < 9999:
+            raise ValueError("an RFC 3339 time with its zone, such as 2026-01-31T12:00:00Z")
+        return found
+
+    return QueryParameter(read, {"type": "string", "format": "date-time"}, meaning)
+
+
+Q = dict[str, QueryParameter]
+
+
+def query(request: Request) -> dict[str, Any]:
+    """The query's values, as the endpoint declares them; unknown or bad ones are one 422.
+
+    Percent-escapes that are no UTF-8 are refused like any other bad value.
+    """
+    endpoint = context(request).endpoint
+    declared: Q = endpoint.query if endpoint is not None else {}
+    raw: bytes = request.scope["query_string"]
+    if not raw:
+        if any(p.required for p in declared.values()):
+            raise _missing({}, declared)
+        return {name: p.default for name, p in declared.items()}
+    return _read_query(raw, declared)
+
+
+def _read_query(raw: bytes, declared: Q) -> dict[str, Any]:
+    values = {name: p.default for name, p in declared.items()}
+    errors: list[FieldError] = []
+    given: dict[str, str] = {}
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict",
+                          max_num_fields=100)  # fmt: skip
+    except ValueError:
+        raise Problem(
+            "validation", errors=[FieldError("query", "malformed", "the query cannot be decoded")]
+        ) from None
+    for name, value in pairs:
+        parameter = declared.get(name)
+        if parameter is None:
+            errors.append(FieldError(f"query:{name[:100]}", "unknown", "no such query parameter"))
+        elif name in given:
+            errors.append(FieldError(f"query:{name}", "repeated", "may be given only once"))
+        else:
+            given[name] = value
+            try:
+                values[name] = parameter.read(value)
+            except ValueError as error:
+                errors.append(FieldError(f"query:{name}", "invalid", f"must be {error}"))
+    if errors:
+        raise Problem("validation", errors=errors[:MAX_ERRORS])
+    if any(p.required and n not in given for n, p in declared.items()):
+        raise _missing(given, declared)
+    return values
+
+
+def _missing(given: dict[str, str], declared: Q) -> Problem:
+    names = [n for n, p in declared.items() if p.required and n not in given]
+    return Problem(
+        "validation", errors=[FieldError(f"query:{n}", "missing", "is required") for n in names]
+    )
+
+
+# bodies
+
+
+async def raw_body(request: Request) -> bytes:
+    """The whole body. Raises Problem too_large, unsupported_media_type, deadline_exceeded."""
+    here = context(request)
+    if here.body is None:
+        here.body = await _read_body(request, here)
+    return here.body
+
+
+async def _read_body(request: Request, here: Context) -> bytes:
+    limit = here.process.settings.max_body_bytes
+    _check_body_headers(here.headers, limit)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(here.remaining()):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise Problem("too_large", f"At most {limit} bytes are accepted here.")
+                chunks.append(chunk)
+    except TimeoutError:
+        raise Problem("deadline_exceeded", "The body did not arrive in time.") from None
+    except ClientDisconnect:
+        raise Problem("malformed_json", "The body ended early.") from None
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _check_body_headers(headers: dict[bytes, bytes], limit: int) -> None:
+    media = headers.get(b"content-type", b"application/json")
+    if media != b"application/json" and (
+        media.split(b";")[0].strip().lower() != b"application/json"
+    ):
+        raise Problem("unsupported_media_type")
+    if headers.get(b"content-encoding", b"identity") != b"identity":
+        raise Problem("unsupported_media_type", "Send the body without content-encoding.")
+    length = headers.get(b"content-length")
+    if length is not None and int(length) > limit:
+        raise Problem("too_large", f"At most {limit} bytes are accepted here.")
+
+
+async def body(request: Request, kind: type[T]) -> T:
+    """The body as a struct, or a 422 that lists every field at fault."""
+    return decode(await raw_body(request), kind)
+
+
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    found = _decoders.get(kind)
+    if found is None:
+        found = _decoders[kind] = msgspec.json.Decoder(kind)
+    return found
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """JSON bytes as a struct or list of structs. Raises Problem malformed_json, validation."""
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+        raise Problem("malformed_json", f"Nested deeper than {MAX_DEPTH} levels.")
+    try:
+        found: T = _decoder(kind).decode(data)
+    except msgspec.ValidationError as error:
+        raise Problem("validation", errors=_all_errors(data, kind) or [_told(error)]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Problem("malformed_json") from None
+    if (b"\\u0000" in data or _has_objects(kind)) and (wrong := _unfit(found)):
+        raise Problem("validation", errors=wrong[:MAX_ERRORS])
+    return found
+
+
+def _depth(data: bytes) -> int:
+    deepest = depth = 0
+    for match in _BRACKETS.finditer(data):
+        if match.group(1):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif match.group(2):
+            depth -= 1
+    return deepest
+
+
+def _has_objects(kind: Any) -> bool:
+    known = _with_objects.get(kind)
+    if known is None:
+        known = _with_objects[kind] = _find_objects(kind)
+    return known
+
+
+_with_objects: dict[Any, bool] = {}
+
+
+def _find_objects(kind: Any) -> bool:
+    inner = get_args(kind)[0] if get_args(kind) else kind
+    return any(
+        f is msgspec.Raw or msgspec.Raw in get_args(f) for f in get_type_hints(inner).values()
+    )
+
+
+def _unfit(found: Any) -> list[FieldError]:
+    """What the types cannot say: NUL characters in text, JSON objects that are none."""
+    errors: list[FieldError] = []
+    items = enumerate(found) if isinstance(found, list) else [(None, found)]
+    for index, item in items:
+        base = "" if index is None else f"/{index}"
+        for name in item.__struct_fields__:
+            value = getattr(item, name)
+            if isinstance(value, str) and "\0" in value:
+                errors.append(FieldError(f"{base}/{name}", "invalid", "NUL cannot be stored"))
+            elif isinstance(value, msgspec.Raw):
+                errors.extend(_unfit_object(f"{base}/{name}", bytes(value)))
+    return errors
+
+
+def _unfit_object(pointer: str, value: bytes) -> Iterable[FieldError]:
+    if value.lstrip()[:1] != b"{":
+        yield FieldError(pointer, "invalid", "must be a JSON object")
+    elif re.search(rb"(?<!\\)(?:\\\\)*\\u0000", value):
+        yield FieldError(pointer, "invalid", "NUL cannot be stored")
+
+
+def _all_errors(data: bytes, kind: Any) -> list[FieldError]:
+    """Every field at fault: each is converted by itself."""
+    try:
+        value = json.loads(data)
+    except json.JSONDecodeError:  # the types were found wrong before the syntax was
+        raise Problem("malformed_json") from None
+    except ValueError:  # a number of more digits than Python reads
+        return [FieldError("", "invalid", "a number is out of range")]
+    if get_args(kind):
+        item = get_args(kind)[0]
+        if not isinstance(value, list):
+            return [FieldError("", "invalid", "must be a JSON array")]
+        errors: list[FieldError] = []
+        for index, entry in enumerate(value):
+            errors += _struct_errors(entry, item, f"/{index}")
+            if len(errors) >= MAX_ERRORS:
+                break
+        return errors[:MAX_ERRORS]
+    return _struct_errors(value, kind, "")[:MAX_ERRORS]
+
+
+def _struct_errors(value: Any, kind: Any, base: str) -> list[FieldError]:
+    if not isinstance(value, dict):
+        return [FieldError(base, "invalid", "must be a JSON object")]
+    declared = {f.encode_name: f for f in msgspec.structs.fields(kind)}
+    errors = [
+        FieldError(f"{base}/{_escape(name)}", "unknown", "no such field")
+        for name in value
+        if name not in declared
+    ]
+    for name, info in declared.items():
+        pointer = f"{base}/{name}"
+        if name not in value:
+            if info.required:
+                errors.append(FieldError(pointer, "missing", "is required"))
+            continue
+        errors += _field_errors(value[name], info.type, pointer)
+    return errors
+
+
+def _field_errors(value: Any, kind: Any, pointer: str) -> list[FieldError]:
+    if kind == JsonObject or msgspec.Raw in get_args(kind) or kind is msgspec.Raw:
+        fits = isinstance(value, dict)
+        return [] if fits else [FieldError(pointer, "invalid", "must be a JSON object")]
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        return [_told(error, pointer)]
+    if isinstance(value, str) and _STRANGE.search(value):
+        return [FieldError(pointer, "invalid", "NUL cannot be stored")]
+    return []
+
+
+def _told(error: msgspec.ValidationError, base: str = "") -> FieldError:
+    """What msgspec found, with its place as a pointer."""
+    message = str(error)
+    at = _AT.search(message)
+    inner = "" if at is None else _pointer(at["path"])
+    plain = message if at is None else message[: at.start()]
+    return FieldError(base + inner, "invalid", plain[:1].lower() + plain[1:])
+
+
+def _pointer(path: str) -> str:
+    return "".join(f"/{m['key'] or m['index']}" for m in _STEP.finditer(path))
+
+
+def _escape(name: str) -> str:
+    return name[:100].replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode()
+
+
+def given(found: Any) -> dict[str, Any]:
+    """A struct's fields as query parameters; JSON objects as bytes, absent ones as None."""
+    values: dict[str, Any] = {}
+    for name in found.__struct_fields__:
+        value = getattr(found, name)
+        if value is msgspec.UNSET:
+            value = None
+        elif isinstance(value, msgspec.Raw):
+            value = bytes(value)
+        values[name] = value
+    return values
+
+
+def items(found: list[T]) -> list[T]:
+    """A bulk body of 1 to 10,000 items. Raises Problem validation otherwise."""
+    if not 0 < len(found) <= MAX_ITEMS:
+        raise Problem("validation", errors=[FieldError("", "invalid", f"1 to {MAX_ITEMS} items")])
+    return found

@@ -1,0 +1,13 @@
+"""One module per JSON resource: request struct → named queries → answer."""
+
+from service.resources import docs, documents, health, members, projects, users
+
+ENDPOINTS = [
+    *health.ENDPOINTS,
+    *users.ENDPOINTS,
+    *projects.ENDPOINTS,
+    *members.ENDPOINTS,
+    *documents.ENDPOINTS,
+    *docs.ENDPOINTS,
+]
+ADMIN_ENDPOINTS = health.ADMIN_ENDPOINTS

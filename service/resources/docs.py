@@ -1,0 +1,94 @@
+"""The interface described: as OpenAPI for programs, as a page for people. Open without credentials.
+
+The page is one file of our own: it asks nobody but this service, so it works without internet, and
+its Content-Security-Policy lets run only what is in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import re
+from pathlib import Path
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service import resources
+from service.http import openapi
+from service.http.answers import Answer, Headers, matches, no_content, quoted
+from service.http.context import context
+from service.http.routing import Endpoint
+
+_PAGE = Path(openapi.__file__).with_name("docs.html")
+_INLINE = r"<{0}>(.*?)</{0}>"
+_HTML = (b"content-type", b"text/html; charset=utf-8")
+_JSON = (b"content-type", b"application/json")
+_HARDENING: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+
+
+async def description(request: Request) -> Response:
+    """This document: OpenAPI 3.1 of everything that this listener serves."""
+    body, etag = _description(context(request).process.settings.sql_dir)
+    return _unless_known(request, body, etag, _JSON, [])
+
+
+async def page(request: Request) -> Response:
+    """The same for people: a page to search and to try requests in."""
+    body, etag, policy = _page()
+    headers = [*_HARDENING, (b"content-security-policy", policy)]
+    return _unless_known(request, body, etag, _HTML, headers)
+
+
+def _unless_known(
+    request: Request, body: bytes, etag: str, content_type: tuple[bytes, bytes], headers: Headers
+) -> Response:
+    """The body, or 304 when the caller has it."""
+    tagged = [(b"etag", etag.encode()), (b"cache-control", b"no-cache"), *headers]
+    known = context(request).header(b"if-none-match")
+    if known is not None and matches(known, etag):
+        return no_content(tagged, status=304)
+    return Answer(body, 200, tagged, content_type)
+
+
+@functools.cache
+def _description(sql_dir: Path) -> tuple[bytes, str]:
+    body = orjson.dumps(openapi.document(resources.ENDPOINTS, sql_dir))
+    return body, _etag(body)
+
+
+@functools.cache
+def _page() -> tuple[bytes, str, bytes]:
+    """The page, its ETag, and the policy that allows its own script and style by their hashes."""
+    body = _PAGE.read_bytes()
+    policy = (
+        f"default-src 'none'; script-src {_hashed(body, 'script')}; "
+        f"style-src {_hashed(body, 'style')}; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return body, _etag(body), policy.encode()
+
+
+def _hashed(page: bytes, tag: str) -> str:
+    """CSP sources of the inline elements of one kind (CSP 3, 8.3)."""
+    contents = re.findall(_INLINE.format(tag).encode(), page, re.DOTALL)
+    digests = (base64.b64encode(hashlib.sha256(text).digest()).decode() for text in contents)
+    return " ".join(f"'sha256-{digest}'" for digest in digests)
+
+
+def _etag(body: bytes) -> str:
+    return quoted(hashlib.blake2b(body, digest_size=12).hexdigest())
+
+
+ENDPOINTS = [
+    Endpoint("GET", "/openapi.json", description, None, "This description", "docs", etag=True,
+             schema={"type": "object", "required": ["openapi", "info", "paths"]}),
+    Endpoint("GET", "/docs", page, None, "This description, to be read and tried", "docs",
+             etag=True, schema={"type": "string"}, media_type="text/html"),
+]  # fmt: skip
