@@ -1,4 +1,4 @@
-"""What `make check` holds against a migrated database: queries, contract, stubs, migrations, squawk.
+"""What `make check` holds against a migrated database: queries, contract, stubs, migrations.
 
 `python -m tests.support.check`: exit 1 when something is found.
 """

@@ -18,8 +18,8 @@ def settings_page() -> str:
     ]
     head = (
         "# Settings\n\nFrom the environment, else from the file that `QUARRY_ENV_FILE` names "
-        "(default `.env`), else these defaults.\n`quarry config` prints the values in force and where "
-        "they came from.\n\n| setting | default | meaning |\n|---|---|---|\n"
+        "(default `.env`), else these defaults.\n`quarry config` prints the values in force and "
+        "where they came from.\n\n| setting | default | meaning |\n|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"
 
@@ -38,8 +38,8 @@ def errors_page() -> str:
     ]
     head = (
         "# Errors\n\nEvery answer that is no success is `application/problem+json` (RFC 9457): "
-        "`type`, `title`, `status`, `detail`, a stable `code`,\n`request_id`, and where fields are at "
-        "fault `errors[] {pointer, code, detail}` with all of them at once. A pointer is a\nJSON "
+        "`type`, `title`, `status`, `detail`, a stable `code`,\n`request_id`, and where fields "
+        "are at fault `errors[] {pointer, code, detail}` with all of them at once. A pointer is a\nJSON "
         "pointer into the body, or `query:name`. 503 and 429 carry `Retry-After`.\n\n"
         "| status | code | title | meaning |\n|---|---|---|---|\n"
     )

@@ -1,0 +1,342 @@
+"""Every answer of a running server is as /openapi.json describes it.
+
+One walk through all operations, in every way that a caller can bring about: what was answered is
+held against the description afterwards, and what the walk never saw is a finding as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.conftest import Served
+from tests.promises.helpers import Json
+from tests.promises.judge import JSON, NDJSON, Exchange, Judge, media_type, resolved
+from tests.support.cluster import Database
+from tests.support.server import Server
+
+pytestmark = pytest.mark.xdist_group("contract_of_answers")  # one walk for all
+
+ABSENT = "01890000-0000-7000-8000-000000000000"
+LARGEST = 20_000  # bytes of a body; small, so that too large a body is soon sent
+# Answers that need a broken or busy service: they are provoked where that is promised.
+NOT_PROVOKED = {
+    "internal", "database_unavailable", "pool_exhausted", "deadline_exceeded", "rate_limited",
+    "draining", "idempotency_in_progress",
+}  # fmt: skip
+
+
+class Walk:
+    """Calls operations by the paths of the description and keeps what came back."""
+
+    def __init__(self, server: Server) -> None:
+        self.key = server.client(server.key("acme"))
+        self.nobody = server.client()
+        self._auditor = server.client(server.key("acme", ("audit",)))
+        self._reader = server.client(server.key("acme", ("discovery:read",)))
+        self.exchanges: list[Exchange] = []
+        self.surprises: list[str] = []
+        self.described: Json = self.nobody.get("/openapi.json").json()
+        self.known: dict[str, str] = {"email": "zoe@example.org"}
+
+    def ids(self, path: str) -> list[str]:
+        """What fills the parameters of a path so that it leads to something."""
+        return [self.known[name] for name in re.findall(r"\{(\w+)\}", path)]
+
+    def without(self, scope: str) -> httpx.Client:
+        """Someone who lacks a scope."""
+        return self._reader if scope == "audit" else self._auditor
+
+    def __call__(self, method: str, path: str, *ids: str, status: int, **options: Any) -> Any:
+        """Send a request as someone who may do everything; the answer's JSON, if it is some."""
+        response = self.send(self.key, method, path, *ids, **options)
+        if response.status_code != status:
+            self.surprises.append(f"{self.exchanges[-1]}, not {status}")
+        return response.json() if media_type(response) in JSON else response.text
+
+    def send(
+        self, client: httpx.Client, method: str, path: str, *ids: str, **options: Any
+    ) -> httpx.Response:
+        """Send a request to `path`, whose parameters are `ids`, and keep the answer."""
+        values = iter(ids)
+        filled = re.sub(r"\{\w+\}", lambda _: next(values), path)
+        response = client.request(method, filled, **options)
+        self.exchanges.append(Exchange(method, path, response))
+        return response
+
+    def operations(self) -> Iterator[tuple[str, str, Json]]:
+        """Method, path and description of every operation."""
+        for path, item in self.described["paths"].items():
+            for method, operation in item.items():
+                yield method.upper(), path, operation
+
+
+@pytest.fixture(scope="module")
+def walk(module_database: Database, module_served: Served) -> Walk:
+    """A server's description and every answer of the walk."""
+    made = Walk(module_served(module_database, max_body_bytes=LARGEST))
+    walk_open(made)
+    walk_users(made)
+    walk_projects(made)
+    walk_members(made)
+    walk_documents(made)
+    walk_refusals(made)
+    return made
+
+
+# the walk
+
+
+def walk_open(call: Walk) -> None:
+    for _, path, operation in call.operations():
+        if not operation["security"]:
+            call("GET", path, status=200)
+    for path in ("/openapi.json", "/docs"):
+        unchanged(call, path)
+
+
+def walk_users(call: Walk) -> None:
+    """Every operation on users; one of them stays."""
+    new = {"email": "ada@example.org", "name": "Ada", "profile": {"likes": ["engines"]}}
+    ada = call("POST", "/users", status=201, json=new)["id"]
+    call("POST", "/users", status=409, json=new)
+    many = [{"email": f"u{n}@example.org", "name": f"User {n}"} for n in range(3)]
+    ids = call("POST", "/users", status=201, json=many)["ids"]
+    more = [{"email": f"v{n}@example.org", "name": f"User {n}"} for n in range(3)]
+    call("POST", "/users/bulk", status=201, json=more)
+    call("POST", "/users/bulk", status=409, json=more)
+    call("POST", "/users/bulk", status=422, json=[])
+    call("GET", "/users/{user_id}", ada, status=200)
+    lists(call, "/users", total=True)
+    call("GET", "/users", status=200, params={"q": "nobody at all"})
+    call("PATCH", "/users/{user_id}", ada, status=200, json={"name": "Ada L."})
+    call("PATCH", "/users/{user_id}", ada, status=409, json={"email": "u1@example.org"})
+    for _ in range(2):
+        call("PUT", "/users/by-email/{email}", "bob@example.org", status=200, json={})
+    call("PUT", "/users/by-email/{email}", "nonsense", status=422, json={})
+    call("DELETE", "/users/{user_id}", ids[0], status=204)
+    call("DELETE", "/users/{user_id}", ids[0], status=404)
+    call("POST", "/users/{user_id}/erase", ids[1], status=204)
+    call.known["user_id"] = ada
+
+
+def walk_projects(call: Walk) -> None:
+    """Every operation on projects."""
+    user = call.known["user_id"]
+    new = {"name": "Café", "language": "fr", "metadata": {"a": [1, None]}, "created_by": user}
+    project = call("POST", "/projects", status=201, json=new)["id"]
+    call("POST", "/projects", status=201, json=[new, {"name": "Two", "language": "en"}])
+    call("POST", "/projects", status=422, json=new | {"created_by": ABSENT})
+    call("POST", "/projects/bulk", status=201, json=[{"name": "Three", "language": "en-GB"}])
+    call("POST", "/projects/bulk", status=422, json=[new | {"created_by": ABSENT}])
+    lists(call, "/projects", total=True)
+    call("GET", "/projects", status=200, params={"status": "draft", "q": "cafe"})
+
+    one = "/projects/{project_id}"
+    replays(call, "/projects", {"name": "Once", "language": "de"})
+    unchanged(call, one, project)
+    match = {"If-Match": '"1"'}
+    call("PUT", one, project, status=422, json={"language": "en"}, headers=match)
+    call("PUT", one, project, status=200, json={"status": "active"}, headers=match)
+    call("POST", one + "/restore", project, status=409)
+    call("POST", one + "/purge", project, status=409)
+    call("DELETE", one, project, status=204, headers={"If-Match": "*"})
+    call("POST", one + "/restore", project, status=200)
+    call("DELETE", one, project, status=204, headers={"If-Match": "*"})
+    call("POST", one + "/purge", project, status=204)
+
+
+def walk_members(call: Walk) -> None:
+    """Every operation on members, in a project that stays."""
+    user = call.known["user_id"]
+    new = {"name": "Kept", "language": "en", "created_by": user}
+    project = call.known["project_id"] = call("POST", "/projects", status=201, json=new)["id"]
+    other = call("PUT", "/users/by-email/{email}", "eve@example.org", status=200, json={})["id"]
+    every, one = "/projects/{project_id}/members", "/projects/{project_id}/members/{user_id}"
+    call("PUT", one, project, other, status=200, json={"role": "viewer"})
+    call("PUT", one, project, ABSENT, status=422, json={"role": "viewer"})
+    call("GET", one, project, other, status=200)
+    lists(call, every, project)
+    call("DELETE", one, project, other, status=204)
+    call("DELETE", one, project, user, status=409)  # the last owner
+    call("PUT", one, project, user, status=409, json={"role": "viewer"})
+
+
+def walk_documents(call: Walk) -> None:
+    """Every operation on documents; one of them stays."""
+    project = call.known["project_id"]
+    every, one = (
+        "/projects/{project_id}/documents",
+        "/projects/{project_id}/documents/{document_id}",
+    )
+    new = {"document_type": "report", "content": "A stone.\nA quarry.\n", "grammar_score": 99.5}
+    first = call.known["document_id"] = call("POST", every, project, status=201, json=new)["id"]
+    call("POST", every, project, status=201, json=new | {"document_type": "note", "metadata": {}})
+    call("POST", every, project, status=422, json=new | {"created_by": ABSENT})
+    unchanged(call, one, project, first)
+    match = {"If-Match": '"1"'}
+    changed = {"content": "A stone.\nTwo quarries.\n"}
+    second = call("PUT", one, project, first, status=201, json=changed, headers=match)["id"]
+    call("PUT", one, project, second, status=422, headers=match, json={"created_by": ABSENT})
+    call("PUT", one, project, first, status=412, json=changed, headers=match)
+    score = {"readability_score": 12.25}
+    call("PATCH", one, project, second, status=200, json=score, headers=match)
+    lists(call, every, project)
+    lists(call, every, project, params={"include": "content"})
+    lists(call, every + "/search", project, params={"q": "stone"})
+    latest = {"document_type": "report"}
+    unchanged(call, every + "/latest", project, params=latest)
+    call("GET", every + "/latest", project, status=404, params={"document_type": "none"})
+    call("GET", every + "/latest", project, status=422)
+    call("GET", one + "/diff", project, first, status=200)
+    call("GET", one + "/diff", project, second, status=200, params={"against": first})
+    call("GET", one + "/diff", project, second, status=422, params={"against": ABSENT})
+    third = call("POST", one + "/restore", project, first, status=201)["id"]
+    call("DELETE", one, project, third, status=204, headers=match)
+
+
+def unchanged(call: Walk, path: str, *ids: str, **options: Any) -> None:
+    """A resource, and 304 for who has it."""
+    call("GET", path, *ids, status=200, **options)
+    known = {"If-None-Match": call.exchanges[-1].response.headers.get("etag", "none")}
+    call("GET", path, *ids, status=304, headers=known, **options)
+
+
+def lists(call: Walk, path: str, *ids: str, total: bool = False, **options: Any) -> None:
+    """A whole list, two pages of it, and its lines."""
+    options.setdefault("params", {})
+    call("GET", path, *ids, status=200, **options)
+    page = call("GET", path, *ids, status=200, params=options["params"] | {"limit": 1})
+    if page["next_cursor"] is not None:
+        there = options["params"] | {"limit": 1, "cursor": page["next_cursor"]}
+        call("GET", path, *ids, status=200, params=there)
+    if total:
+        answer = call("GET", path, *ids, status=200, params={"include_total": "true"})
+        assert "total" in answer
+    call("GET", path, *ids, status=200, headers={"Accept": NDJSON}, **options)
+
+
+def replays(call: Walk, path: str, body: Json) -> None:
+    """A POST with an Idempotency-Key, again, and with another body."""
+    key = {"Idempotency-Key": str(uuid4())}
+    call("POST", path, status=201, json=body, headers=key)
+    call("POST", path, status=201, json=body, headers=key)
+    call("POST", path, status=422, json=body | {"name": "Another"}, headers=key)
+    call("POST", path, status=400, json=body, headers={"Idempotency-Key": "two words"})
+
+
+def walk_refusals(call: Walk) -> None:
+    """What every operation refuses, by what its description says of it."""
+    for method, path, operation in call.operations():
+        there, absent = call.ids(path), [ABSENT for _ in call.ids(path)]
+        fitting = least(call.described, operation)
+        call(method, path, *there, status=400, headers={"X-Request-Timeout-Ms": "soon"})
+        if operation["security"]:
+            call.send(call.nobody, method, path, *absent)
+            scope = operation["security"][0]["bearer"][0]
+            call.send(call.without(scope), method, path, *absent)
+        if "{email}" in path:
+            call(method, path, "%00", status=404)
+        elif "{" in path:
+            call(method, path, *absent, status=404, **fitting)
+            call(method, path, *(["no-uuid"] * len(absent)), status=404, **fitting)
+        if "requestBody" in operation:
+            content: Json = {"headers": fitting["headers"] | {"Content-Type": "text/plain"}}
+            call(method, path, *there, status=400, **fitting | {"json": None, "content": b"{"})
+            call(method, path, *there, status=415, **content, content=b"{}")
+            call(method, path, *there, status=422, **fitting | {"json": {"nonsense": 1}})
+        if "413" in operation["responses"]:
+            call(method, path, *there, status=413, content=b" " * (LARGEST + 1))
+        if "428" in operation["responses"]:
+            refuse_preconditions(call, method, path, fitting)
+        if any(parameter.get("name") == "cursor" for parameter in operation["parameters"]):
+            wrong = {"cursor": "AAAA"}, {"limit": "0"}, {"nonsense": "1"}
+            for status, query in zip((400, 422, 422), wrong, strict=True):
+                call(method, path, *there, status=status, params=fitting["params"] | query)
+
+
+def refuse_preconditions(call: Walk, method: str, path: str, fitting: Json) -> None:
+    """A change without If-Match, with another version's, and with what is no ETag."""
+    for value, status in ((None, 428), ('"999999"', 412), ('W/"1"', 412), ("one", 400)):
+        headers = {} if value is None else {"If-Match": value}
+        call(method, path, *call.ids(path), status=status, **fitting | {"headers": headers})
+
+
+def least(described: Json, operation: Json) -> Json:
+    """The least that a request needs so that only its path can be at fault."""
+    parameters = [resolved(described, parameter) for parameter in operation["parameters"]]
+    request: Json = {
+        "params": {p["name"]: "x" for p in parameters if p["in"] == "query" and p["required"]},
+        "headers": {p["name"]: "*" for p in parameters if p["in"] == "header" and p["required"]},
+    }
+    if "requestBody" in operation:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        fields = resolved(described, schema)
+        request["json"] = {
+            name: fields["properties"][name].get("enum", ["x"])[0]
+            for name in fields.get("required", ())
+        }
+    return request
+
+
+# the promises
+
+
+def test_every_call_was_answered_as_expected(walk: Walk) -> None:
+    assert not walk.surprises, "\n".join(walk.surprises)
+
+
+def test_every_answer_is_as_described(walk: Walk) -> None:
+    judge = Judge(walk.described)
+    found = [f"{e}: {fault}" for e in walk.exchanges for fault in judge.faults(e)]
+    assert not found, "\n".join(found)
+
+
+def test_every_operation_was_seen_to_succeed(walk: Walk) -> None:
+    seen = {(e.operation, e.response.status_code) for e in walk.exchanges}
+    described = {
+        (f"{method} {path}", int(status))
+        for method, path, operation in walk.operations()
+        for status in operation["responses"]
+        if int(status) < 400
+    }
+    assert described <= seen, described - seen
+
+
+def test_every_operation_was_seen_to_refuse(walk: Walk) -> None:
+    seen = {(e.operation, e.response.status_code) for e in walk.exchanges}
+    described = {
+        (f"{method} {path}", int(status))
+        for method, path, operation in walk.operations()
+        for status in operation["responses"]
+        if status in {"400", "401", "403", "404", "412", "413", "428"}
+    }
+    assert described <= seen, described - seen
+
+
+def test_every_problem_was_seen(walk: Walk) -> None:
+    seen = {e.response.json()["code"] for e in walk.exchanges if e.response.status_code >= 400}
+    described = {
+        code
+        for response in walk.described["components"]["responses"].values()
+        for code in response["content"]["application/problem+json"]["schema"]["properties"]["code"][
+            "enum"
+        ]
+    }
+    assert described - seen <= NOT_PROVOKED
+
+
+def test_the_description_and_the_page_are_hardened(walk: Walk) -> None:
+    page = walk.nobody.get("/docs")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["x-content-type-options"] == "nosniff"
+    for answer in (page, walk.nobody.get("/openapi.json")):
+        assert "server" not in answer.headers
+        assert answer.headers["content-encoding"] == "gzip"
