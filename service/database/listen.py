@@ -13,6 +13,8 @@ log = structlog.get_logger("quarry.listen")
 
 Handler = Callable[[str], None]
 
+_ASK_EVERY, _ANSWER_WITHIN = 1.0, 1.0  # seconds: together, how long a dead link goes unnoticed
+
 
 class Listener:
     """Notifications of PostgreSQL, given to handlers by channel.
@@ -44,7 +46,7 @@ class Listener:
             try:
                 await self._listen()
                 pause = 0.25
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # whatever it is, a listener that gave up would be deaf
                 log.warning("listen.lost", reason=type(error).__name__)
             await asyncio.sleep(pause)
             pause = min(2.0, pause * 2)
@@ -66,9 +68,9 @@ class Listener:
             self._on_gap()
             self.connected = True
             while not lost.done():  # a link that died silently is found by asking
-                await asyncio.wait([lost], timeout=15)
-                if not lost.done():
-                    await connection.execute("", timeout=5)
+                await asyncio.wait([lost], timeout=_ASK_EVERY)
+                if not lost.done():  # by fetch(): execute() cannot read the answer to nothing
+                    await connection.fetch("", timeout=_ANSWER_WITHIN)
         finally:
             self.connected = False
             self._on_gap()

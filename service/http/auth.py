@@ -33,6 +33,7 @@ log = structlog.get_logger("quarry.auth")
 CHANNEL = "quarry_keys"
 _KEY = re.compile(rb"qk_([0-9a-f]{32})_([A-Za-z0-9_-]{43})\Z")
 _SUBJECT = re.compile(r"[A-Za-z0-9_.:@/+=-]{1,200}\Z")
+_TENANT = re.compile(r"[A-Za-z0-9-]{1,63}\Z")  # a name or an id
 _DEAF_SECONDS = 1.0  # how long a caller is remembered while no listener is connected
 _MAX_TOKEN = 8192
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -128,8 +129,10 @@ class Authenticator:
         subject, tenant = str(claims["sub"]), str(claims["tenant"])
         if not _SUBJECT.match(subject):
             raise unauthenticated("The token's sub has characters that cannot be recorded.")
-        async with self._engine.session(NOBODY, "auth", deadline - time.monotonic()) as db:
-            tenant_id = await db.value(sql.keys.tenant, tenant=tenant)
+        tenant_id = None
+        if _TENANT.match(tenant):
+            async with self._engine.session(NOBODY, "auth", deadline - time.monotonic()) as db:
+                tenant_id = await db.value(sql.keys.tenant, tenant=tenant)
         if tenant_id is None:
             raise unauthenticated("The token's tenant is unknown or disabled.")
         user = parse_uuid(str(claims.get("user_id", "")))

@@ -2,13 +2,6 @@
 -- Removes a user's personal data for good and deletes the user; the row stays so that history
 -- stays linked. users.redact follows in the same transaction, for the audit trail.
 -- param: user_id uuid
-WITH forgotten AS (
-    -- what POST /users answered is kept for its Idempotency-Key; a replay now has no body
-    UPDATE core.idempotency AS i
-       SET body = NULL
-     WHERE i.tenant_id = :tenant_id
-       AND position(convert_to(:user_id::uuid::text, 'UTF8') IN i.body) > 0
-)
 UPDATE workspace.users AS u
    SET email = 'erased-' || u.id || '@erased.invalid',
        name = 'erased',

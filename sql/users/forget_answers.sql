@@ -1,6 +1,8 @@
 -- name: users.forget_answers :affected
--- Drops the stored answers that show a user, so that no replay brings erased data back.
+-- Empties the stored answer that shows a user, so that no replay brings erased data back. It stays
+-- stored, and answers that only name the user's id stay whole: else a replay would do its work again.
 -- param: user_id uuid
-DELETE FROM core.idempotency AS i
+UPDATE core.idempotency AS i
+   SET body = NULL
  WHERE i.tenant_id = :tenant_id
-   AND position(convert_to(:user_id::uuid::text, 'UTF8') IN i.body) > 0
+   AND i.headers @> jsonb_build_array(jsonb_build_array('location', '/users/' || :user_id::uuid))

@@ -17,6 +17,7 @@ import pytest
 
 from service.database import embedded, unprivileged
 from service.database.embedded import Embedded, EmbeddedError
+from tests.support.server import free_ports
 from tests.support.wait import wait_until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -213,17 +214,17 @@ def test_a_server_that_cannot_start_says_why(server: Embedded) -> None:
 
 def test_loopback_port_asks_for_a_password(server: Embedded) -> None:
     server.stop()
-    port = 40_000 + os.getpid() % 20_000
+    (port,) = free_ports(1)
     open_server = Embedded(server.root, port=port)
-    open_server.start()
     try:
+        open_server.start()
         assert f"port={port}" in open_server.dsn()
         assert ask(open_server, "SELECT 1") == 1
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="quarry").close()
     finally:
         open_server.stop()
-    server.start()
+        server.start()
 
 
 def test_long_and_odd_folder_gets_a_short_socket(folder: Path) -> None:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.conftest import Served
-from tests.promises.helpers import Tenant, unique
+from tests.promises.helpers import Tenant, connect, unique
 from tests.support.cluster import Database
 from tests.support.server import Server
 
@@ -20,13 +20,13 @@ def server(module_served: Served, module_database: Database) -> Server:
 @pytest.fixture(scope="module")
 def mine(server: Server) -> httpx.Client:
     """A key for everything in tenant acme."""
-    return server.client(server.key("acme"))
+    return connect(server, server.key("acme"))
 
 
 @pytest.fixture(scope="module")
 def theirs(server: Server) -> httpx.Client:
     """A key for everything in tenant globex."""
-    return server.client(server.key("globex"))
+    return connect(server, server.key("globex"))
 
 
 @pytest.fixture

@@ -41,6 +41,14 @@ def absent() -> str:
     return str(uuid4())
 
 
+def connect(server: Server, key: str) -> httpx.Client:
+    """A client that many threads may share: it closes no idle connection behind another's back."""
+    limits = httpx.Limits(
+        max_connections=None, max_keepalive_connections=None, keepalive_expiry=None
+    )
+    return server.client(key, limits=limits)
+
+
 class Tenant:
     """A tenant of a server, with callers of all kinds."""
 
@@ -51,7 +59,7 @@ class Tenant:
 
     def caller(self, *scopes: str, **options: Any) -> httpx.Client:
         """A client with a key for these scopes (default: all); options as of `Server.key`."""
-        return self.server.client(self.server.key(self.name, scopes or ("*",), **options))
+        return connect(self.server, self.server.key(self.name, scopes or ("*",), **options))
 
 
 def make_user(client: httpx.Client, **fields: Any) -> Json:

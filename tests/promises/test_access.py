@@ -89,14 +89,14 @@ def test_a_revoked_key_is_refused_at_once_in_every_process(
     for client in clients:
         ok(client.get("/projects"))
     assert server.quarry("key", "revoke", key).returncode == 0
-    wait_until(lambda: all(c.get("/projects").status_code == 401 for c in clients), 1.0)
+    wait_until(lambda: all(c.get("/projects").status_code == 401 for c in clients), 2.0)
 
 
 def test_an_expired_key_is_refused(server: Server) -> None:
-    soon = datetime.now(UTC) + timedelta(seconds=1.2)
+    soon = datetime.now(UTC) + timedelta(seconds=2)
     client = server.client(server.key("acme", expires_at=soon))
     ok(client.get("/projects"))
-    wait_until(lambda: client.get("/projects").status_code == 401, 3.0)
+    wait_until(lambda: client.get("/projects").status_code == 401, 5.0)
     past = datetime.now(UTC) - timedelta(seconds=1)
     problem(server.client(server.key("acme", expires_at=past)).get("/projects"), 401,
             "unauthenticated")  # fmt: skip

@@ -202,10 +202,10 @@ def test_no_database_and_no_connection_are_503(served: Served, module_database: 
 
 
 def test_a_server_that_drains_is_not_ready(served: Served, module_database: Database) -> None:
-    server = served(module_database, drain_seconds=1.5)
+    server = served(module_database, drain_seconds=2)
     client = server.client(server.key("apart"))
     server.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: client.get("/ready").status_code == 503, 1.0)
+    wait_until(lambda: client.get("/ready").status_code == 503, 1.5)
     problem(client.get("/ready"), 503, "draining")
     ok(client.get("/projects"))  # it still serves
     assert server.process.wait(10) == 0

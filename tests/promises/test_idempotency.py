@@ -21,6 +21,7 @@ from tests.promises.helpers import (
     Tenant,
     absent,
     at_once,
+    connect,
     make_document,
     make_project,
     make_user,
@@ -256,7 +257,7 @@ def test_two_servers_make_one_row_for_one_key(
     server: Server, second_server: Server, module_database: Database
 ) -> None:
     secret = server.key("acme")
-    clients = [each.client(secret) for each in (server, second_server)]
+    clients = [connect(each, secret) for each in (server, second_server)]
     for _ in range(3):
         key = unique("key")
         answers = at_once([lambda n=n, key=key: post(clients[n % 2], key) for n in range(60)])
@@ -271,7 +272,7 @@ def test_two_workers_of_one_server_make_one_row_for_one_key(
 ) -> None:
     server = module_served(module_database, workers=2, admin_port=0)
     secret, key = server.key("acme"), unique("key")
-    clients = [server.client(secret) for _ in range(8)]  # connections of their own
+    clients = [connect(server, secret) for _ in range(8)]  # connections of their own
     answers = at_once([lambda n=n: post(clients[n % 8], key) for n in range(64)])
     assert {answer_of(answer) for answer in answers} == {answer_of(answers[0])}
     assert sorted(map(replayed, answers)) == [False] + [True] * 63
@@ -282,7 +283,7 @@ def test_a_server_that_waits_too_long_for_another_says_so(
     server: Server, second_server: Server, module_database: Database
 ) -> None:
     secret, key = server.key("acme"), unique("key")
-    clients = [each.client(secret) for each in (server, second_server)]
+    clients = [connect(each, secret) for each in (server, second_server)]
     answers: list[httpx.Response] = []
     first = threading.Thread(target=lambda: answers.append(post(clients[0], key)))
     with projects_locked(module_database):
@@ -331,7 +332,7 @@ def test_what_a_killed_server_was_doing_is_done_once(
     served: Served, database: Database, trigger: tuple[str, str, str], done: bool
 ) -> None:
     server = served(database)
-    client, key = server.client(server.key()), unique("key")
+    client, key = connect(server, server.key()), unique("key")
     event, table, when = trigger
     ok(client.get("/projects"))
     database.psql(SLOW.format(event=event, table=table, when=when))
@@ -367,7 +368,7 @@ def test_a_server_that_is_killed_at_random_leaves_one_row_per_key(
         over = threading.Event()
 
         def work(over: threading.Event = over) -> None:
-            client = server.client(secret)
+            client = connect(server, secret)
             with contextlib.suppress(httpx.TransportError):
                 while not over.is_set():
                     key = unique("key")
@@ -383,7 +384,7 @@ def test_a_server_that_is_killed_at_random_leaves_one_row_per_key(
         for thread in threads:
             thread.join()
         server.restart()
-    client = server.client(secret)
+    client = connect(server, secret)
     untold = [key for key in tried if key not in told]
     assert untold and told
     for key in tried:
