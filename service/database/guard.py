@@ -55,7 +55,8 @@ def _bind_execute(statement: str, values: tuple[str, ...]) -> bytes:
     """Bind (text parameters, unnamed portal) and Execute of a prepared guard."""
     encoded = b"".join(struct.pack("!i", len(v)) + v for v in (x.encode() for x in values))
     bind = b"\0" + statement.encode() + b"\0" + struct.pack("!hh", 0, len(values)) + encoded
-    return _message(b"B", bind + struct.pack("!h", 0)) + _message(b"E", b"\0" + struct.pack("!i", 0))
+    execute = b"\0" + struct.pack("!i", 0)
+    return _message(b"B", bind + struct.pack("!h", 0)) + _message(b"E", execute)
 
 
 def read_guard(tenant_id: str) -> bytes:
@@ -75,7 +76,8 @@ def begin(
     values = (tenant_id, actor, user_id, request_id)
     if not all(_SAFE.match(v) for v in values):
         raise ValueError("a session's identity may hold letters, digits and _.:@/+=- only")
-    calls = ", ".join(f"set_config('{n}', '{v}', true)" for n, v in zip(_SETTINGS, values, strict=True))
+    settings = zip(_SETTINGS, values, strict=True)
+    calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings)
     return f"BEGIN{' READ ONLY' if read_only else ''}; SELECT {calls}"
 
 

@@ -47,9 +47,12 @@ class PoolOptions:
 class Link:
     """A leased connection, its prepared statements and whether its guard works."""
 
-    __slots__ = ("connection", "guarded", "idle_since", "lease", "statements", "transport")
+    __slots__ = ("connection", "guarded", "idle_since", "keeps", "lease", "statements", "transport")
 
-    def __init__(self, lease: Any, connection: guard.Connection, guarded: bool) -> None:
+    def __init__(
+        self, lease: Any, connection: guard.Connection, guarded: bool, keeps: bool
+    ) -> None:
+        self.keeps = keeps  # prepared statements; without, the unnamed one is made each time
         self.lease = lease
         self.connection = connection
         self.transport = connection.transport
@@ -60,7 +63,8 @@ class Link:
     async def prepare(self, text: str, timeout: float) -> Any:
         """The prepared statement of a text, made on first use."""
         statement = await self.connection.prepare(text, timeout=timeout)
-        self.statements[text] = statement
+        if self.keeps:
+            self.statements[text] = statement
         return statement
 
 
@@ -254,7 +258,7 @@ class Pool:
             raise Failure(Kind.UNAVAILABLE, "the database cannot be reached") from error
         self.breaker.succeeded()
         connection = lease._con  # the proxy's public face hides the connection
-        return Link(lease, connection, bool(connection.guards))
+        return Link(lease, connection, bool(connection.guards), self.options.statement_cache)
 
     async def _wait(self, give_up: float) -> Link | None:
         waiter: asyncio.Future[Link | None] = self._loop.create_future()

@@ -90,8 +90,7 @@ class Engine:
             seen = self.statistics[name] = Statistics()
         seen.calls += 1
         seen.seconds += seconds
-        if seconds > seen.slowest:
-            seen.slowest = seconds
+        seen.slowest = max(seen.slowest, seconds)
         if failed:
             seen.errors += 1
         if seconds > self.slow:
@@ -151,7 +150,7 @@ class Session:
         *_: P.args,
         **values: P.kwargs,
     ) -> Items:
-        """At most `limit` rows of a `:page` query behind the cursor values `after` (None: first)."""
+        """At most `limit` rows of a `:page` query behind the values `after` (None: the first)."""
         query = self._queries[name]  # type: ignore[index]
         given = self._page_values(query, limit + 1, after, values)
         rows = await self._run(query, query.wire, self._arguments(query, given), 1)
@@ -168,7 +167,10 @@ class Session:
     ) -> list[Mapping[str, Any]]:
         """The rows of any query as Python values, for code that must see them."""
         query = self._queries[name]  # type: ignore[index]
-        return await self._run(query, query.sql, self._arguments(query, values), 0)  # type: ignore[no-any-return]
+        rows: list[Mapping[str, Any]] = await self._run(
+            query, query.sql, self._arguments(query, values), 0
+        )
+        return rows
 
     async def execute(self, name: Callable[P, Affected], /, *_: P.args, **values: P.kwargs) -> int:
         """How many rows an `:affected` query changed."""
@@ -222,7 +224,7 @@ class Session:
             await self._say(link, self._begin(read_only))
             self._link = link
             yield
-            await self._say(link, "COMMIT")
+            await self._commit(link)
         except BaseException as raised:
             error = await self._roll_back(link, raised)
             if isinstance(raised, Exception) and not isinstance(raised, Failure):
@@ -269,7 +271,8 @@ class Session:
         query: Query, limit: int | None, after: Sequence[Any] | None, values: Mapping[str, Any]
     ) -> dict[str, Any]:
         names = [p.name for p in query.params if p.name.startswith("after_")]
-        return {**values, "limit": limit, **dict(zip(names, after or [None] * len(names), strict=True))}
+        cursor = zip(names, after or [None] * len(names), strict=True)
+        return {**values, "limit": limit, **dict(cursor)}
 
     def _remaining(self) -> float:
         left = self.deadline - self._loop.time()
@@ -278,42 +281,44 @@ class Session:
         return left
 
     async def _run(self, query: Query, text: str, arguments: list[Any], limit: int) -> Any:
-        """Rows of one statement, in the open transaction or as its own."""
+        """Rows of one statement: in the open transaction, or as its own.
+
+        As its own it is run again when only its plan or its timing was at fault.
+        """
         started = perf_counter()
         failed = True
         try:
-            if self._link is not None:
-                rows = await self._bind(self._link, text, arguments, limit)
-            else:
-                rows = await self._alone(query, text, arguments, limit)
-            failed = False
-            return rows
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    if self._link is not None:
+                        rows = await self._bind(self._link, text, arguments, limit)
+                    else:
+                        rows = await self._once(query, text, arguments, limit)
+                except Failure as failure:
+                    again = self._link is None and failure.kind in _AGAIN
+                    if not again or attempt == ATTEMPTS:
+                        raise
+                    if failure.kind is Kind.SERIALIZATION:
+                        await self._pause(attempt)
+                else:
+                    failed = False
+                    return rows
         finally:
             self._engine.record(query.name, perf_counter() - started, failed)
-
-    async def _alone(self, query: Query, text: str, arguments: list[Any], limit: int) -> Any:
-        """The statement as its own transaction; run again when only its plan or timing was at fault."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return await self._once(query, text, arguments, limit)
-            except Failure as failure:
-                if attempt == ATTEMPTS or failure.kind not in _AGAIN:
-                    raise
-                if failure.kind is Kind.SERIALIZATION:
-                    await self._pause(attempt)
-        raise AssertionError("unreachable")
 
     async def _once(self, query: Query, text: str, arguments: list[Any], limit: int) -> Any:
         pool = self._engine.pool
         link = await pool.lend(self._remaining())
         error: BaseException | None = None
         try:
-            statement = await self._statement(link, text)
             if not link.guarded:
+                # prepared inside: behind a pooler only a transaction stays on one connection
                 await self._say(link, self._begin(not query.writes))
+                statement = await self._statement(link, text)
                 rows = await statement.fetch(*arguments, timeout=self._remaining())
-                await self._say(link, "COMMIT")
+                await self._commit(link)
                 return rows
+            statement = await self._statement(link, text)
             link.transport.armed = self._guard(query.writes)
             if limit:
                 row = await statement.fetchrow(*arguments, timeout=self._remaining())
@@ -362,8 +367,14 @@ class Session:
             read_only=read_only,
         )  # fmt: skip
 
-    async def _say(self, link: Link, command: str) -> None:
-        await link.connection.execute(command, timeout=self._remaining())
+    async def _say(self, link: Link, command: str) -> str:
+        status: str = await link.connection.execute(command, timeout=self._remaining())
+        return status
+
+    async def _commit(self, link: Link) -> None:
+        """COMMIT; PostgreSQL answers ROLLBACK, not an error, where a failure was swallowed."""
+        if await self._say(link, "COMMIT") != "COMMIT":
+            raise Failure(Kind.UNEXPECTED, "a transaction that had failed was to be committed")
 
     async def _roll_back(self, link: Link, error: BaseException) -> BaseException | None:
         """Roll back; the error that decides whether the connection may be lent again."""

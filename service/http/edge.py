@@ -150,7 +150,9 @@ class Edge:
         body = bytes(answer.body)
         if len(body) > _COMPRESS_FROM and b"gzip" in here.headers.get(b"accept-encoding", b""):
             body = _compress(body, headers)
-        await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+        await send(
+            {"type": "http.response.start", "status": answer.status_code, "headers": headers}
+        )
         await send({"type": "http.response.body", "body": body})
         return answer.status_code
 

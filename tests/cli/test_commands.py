@@ -28,7 +28,8 @@ def listed(server: Server, *command: str) -> list[dict[str, object]]:
 
 def test_a_key_stands_alone_on_stdout_and_works(server: Server) -> None:
     assert server.quarry("tenant", "add", "north").returncode == 0
-    made = server.quarry("key", "add", "--tenant", "north", "--scope", "projects:read", "--name", "ci")
+    made = server.quarry("key", "add", "--tenant", "north", "--scope", "projects:read",
+                         "--name", "ci")  # fmt: skip
     assert re.fullmatch(r"qk_[0-9a-f]{32}_[A-Za-z0-9_-]{43}\n", made.stdout)
     assert made.stderr == ""
     key = made.stdout.strip()

@@ -82,7 +82,7 @@ def test_shipped_files_keep_every_rule() -> None:
         ("0003-x", "CREATE TABLE x ();", "/* */ \n-- depends: 0001-first\nDROP TABLE x;", TIMEOUTS, None),
     ],
 )  # fmt: skip
-def test_lint_names_what_is_wrong(  # noqa: PLR0917 (columns of the table above)
+def test_lint_names_what_is_wrong(
     folder: Path, name: str, up: str, down: str, header: str, code: str | None
 ) -> None:
     write(folder, name, up, down, header)
