@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import service
-from service.cli import check, config, db, demo, key, migrate, openapi, serve, sql, tenant
+from service.cli import bench, check, config, db, demo, key, migrate, openapi, serve, sql, tenant
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,6 +37,7 @@ app.command("check")(check.check)
 app.command("config")(config.config)
 app.command("demo")(demo.demo)
 app.command("openapi")(openapi.openapi)
+app.command("bench", context_settings=bench.PASS_ON)(bench.bench)
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(key.app, name="key")
 app.add_typer(migrate.app, name="migrate")

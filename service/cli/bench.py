@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -22,6 +23,7 @@ def bench(context: typer.Context) -> None:
     if find_spec("fastapi") is None or find_spec("sqlalchemy") is None:
         fail("the benchmark's peers are not installed: `make bench` installs them")
     command = [sys.executable, "-m", "bench", *context.args]
-    code = subprocess.run(command, cwd=CHECKOUT, check=False).returncode
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+    code = subprocess.run(command, env=environment, check=False).returncode
     if code:
         raise typer.Exit(code)

@@ -82,7 +82,7 @@ def _serve_process(config: Settings, listener: socket.socket, index: int) -> Non
         )  # fmt: skip
     server = Server(
         server_config(app, config.host, config.port, config.shutdown_seconds, lifespan="on"),
-        config.drain_seconds, app.drain, admin,
+        config.drain_seconds, app.drain, admin, alone=config.workers == 1,
     )  # fmt: skip
     with listener:
         uvloop.run(server.serve(sockets=[listener]))

@@ -1,11 +1,14 @@
 """Several worker processes over one listening socket.
 
-The parent opens the socket, starts workers that inherit it, replaces those that die, passes SIGHUP
-on, and on SIGTERM or SIGINT stops them and waits. A worker that cannot start stops everything.
+The parent opens the socket, starts workers that inherit it, replaces those that die, and on SIGTERM
+or SIGINT drains them (SIGUSR1), stops them and waits. A worker that cannot start stops everything;
+workers whose parent was killed end by themselves.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -21,6 +24,7 @@ from service.settings import PREFIX, Settings
 log = structlog.get_logger("quarry.supervisor")
 
 _FD, _INDEX = "QUARRY_WORKER_FD", "QUARRY_WORKER_INDEX"
+_PR_SET_PDEATHSIG = 1
 _STARTUP_FAILURE = 3  # uvicorn's exit code when the lifespan did not start
 _QUICK_DEATH = 5.0  # seconds; a worker that dies sooner is started again after a pause
 
@@ -30,6 +34,8 @@ def inherited() -> tuple[socket.socket, int] | None:
     fd = os.environ.pop(_FD, None)
     if fd is None:
         return None
+    with contextlib.suppress(OSError, AttributeError):  # Linux only
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     return socket.socket(fileno=int(fd)), int(os.environ.pop(_INDEX, "0"))
 
 
@@ -53,6 +59,7 @@ class _Workers:
             PREFIX + "HOST": self._settings.host,
             PREFIX + "PORT": str(self._settings.port),
             PREFIX + "ADMIN_PORT": str(self._settings.admin_port),
+            PREFIX + "WORKERS": str(self._settings.workers),
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "service", "serve"], pass_fds=[fd], env=environment
@@ -91,24 +98,27 @@ class _Workers:
 
 def run(settings: Settings, listener: socket.socket) -> int:
     """Supervise until told to stop; the exit code."""
+    from service.http.server import let_no_more_begin  # noqa: PLC0415  (not for every command)
+
     os.set_inheritable(listener.fileno(), True)
     workers = _Workers(settings, listener)
 
-    def stop(number: int, _frame: FrameType | None) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        workers.signal(signal.SIGTERM if workers.stopping else signal.SIGUSR1)
         workers.stopping = True
-        listener.close()  # else it would take connections after the last worker has closed its own
-        workers.signal(signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGHUP, lambda number, _frame: workers.signal(number))
     for index in range(settings.workers):
         workers.start(index)
     code = 0
     while not workers.stopping and not code:
-        time.sleep(0.1)
+        time.sleep(0.05)
         if not workers.stopping:
             code = workers.replace_dead()
+    if workers.stopping:
+        time.sleep(settings.drain_seconds)
+        let_no_more_begin(listener)  # what is on its way still arrives, and the workers take it
     workers.signal(signal.SIGTERM)
-    workers.wait(settings.drain_seconds + settings.shutdown_seconds + 5)
+    workers.wait(settings.shutdown_seconds + 5)
     return code

@@ -13,6 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.http.problems import Problem
 
+_MOST_HEAD = 64 * 1024
+
 
 class _Joining:
     """A transport that holds the head of a response back until what follows it is written."""
@@ -47,7 +49,24 @@ class _Joining:
 
 
 class Protocol(HttpToolsProtocol):
-    """See the module."""
+    """See the module. Heads of more than 64 KiB are refused while they arrive."""
+
+    _head = -1  # bytes of the head that arrives; -1: none does
+
+    def on_message_begin(self) -> None:
+        self._head = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head = -1
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head >= 0:
+            self._head += len(data)
+            if self._head > _MOST_HEAD and not self.transport.is_closing():
+                self.send_400_response("")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(_Joining(transport))  # type: ignore[arg-type]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import signal
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -17,7 +19,16 @@ from service.http.protocol import Protocol
 
 log = structlog.get_logger("quarry.server")
 
-_LAST_WORDS = 0.2  # seconds for requests that are on their way when the listener closes
+# seconds for requests that are on their way when the listener closes: at least, and beyond that
+# at most for connections that were taken and have sent nothing yet
+_LAST_WORDS, _MOST_LAST_WORDS = 0.2, 2.0
+_SO_ATTACH_FILTER = 26
+# Classic BPF for the listening socket: drop what has SYN and not ACK in its TCP flags, byte 13.
+_NO_SYN = b"".join(
+    struct.pack("HBBI", *step)
+    for step in ((0x30, 0, 0, 13), (0x54, 0, 0, 0x12), (0x15, 0, 1, 0x02), (0x06, 0, 0, 0),
+                 (0x06, 0, 0, 0xFFFFFFFF))
+)  # fmt: skip
 
 
 class Server(uvicorn.Server):
@@ -26,13 +37,14 @@ class Server(uvicorn.Server):
 
     def __init__(
         self, config: uvicorn.Config, drain_seconds: float, on_drain: Callable[[], None],
-        also: uvicorn.Server | None = None,
+        also: uvicorn.Server | None = None, *, alone: bool = True,
     ) -> None:  # fmt: skip
         super().__init__(config)
         self._drain_seconds = drain_seconds
         self._on_drain = on_drain
         self._also = also  # the admin listener, which lives as long as this one
-        self._stopping = False
+        self._alone = alone  # no other worker accepts from the same socket
+        self._stopping = self._draining = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -44,32 +56,30 @@ class Server(uvicorn.Server):
             await self._also.startup()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening without a loss, then wait for what runs.
+
+        The kernel resets connections that it took and we did not yet, and uvicorn closes those
+        whose request it has not read yet: so first no more may come, and then all have a moment.
+        A socket that other workers share stays open to them.
+        """
         if not self.force_exit:
-            await self._accept_the_last(sockets or [])
+            for listener in (sockets or ()) if self._alone else ():
+                let_no_more_begin(listener)
+            await self._read_first_requests()
         await super().shutdown(sockets)
         if self._also is not None:
             self._also.force_exit = True
             await self._also.shutdown()
 
-    async def _accept_the_last(self, sockets: list[socket.socket]) -> None:
-        """Stop listening without a loss.
-
-        The kernel resets connections that it took and we did not, and uvicorn closes those whose
-        request it has not read yet: so take all that wait, and give each a moment to be read.
-        """
-        loop = asyncio.get_running_loop()
-        taken = [connection for listener in sockets for connection in _waiting(listener)]
-        for server in self.servers:
-            server.close()
-        for connection in taken:
-            await loop.connect_accepted_socket(self._protocol, connection)
-        if self.server_state.connections:
-            await asyncio.sleep(_LAST_WORDS)
-
-    def _protocol(self) -> asyncio.Protocol:
-        return self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
+    async def _read_first_requests(self) -> None:
+        """Give connections that were taken and have not been heard yet a moment."""
+        await asyncio.sleep(_LAST_WORDS)
+        deadline = asyncio.get_running_loop().time() + _MOST_LAST_WORDS
+        connections: Any = self.server_state.connections
+        while any(connection.cycle is None for connection in connections):
+            if asyncio.get_running_loop().time() > deadline:
+                return
+            await asyncio.sleep(0.05)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """First signal: drain, then stop. Second: stop at once."""
@@ -84,10 +94,21 @@ class Server(uvicorn.Server):
             self.force_exit = sig == signal.SIGINT
             return
         self._stopping = True
-        self._on_drain()
-        log.info("server.draining", seconds=self._drain_seconds)
         assert self._loop is not None  # noqa: S101  (startup() set it)
-        self._loop.call_later(self._drain_seconds, self._stop_listening)
+        self._loop.call_later(0 if self._draining else self._drain_seconds, self._stop_listening)
+        self._drain()
+
+    def _drain(self) -> None:
+        """Not ready from now on."""
+        if not self._draining:
+            self._draining = True
+            self._on_drain()
+            log.info("server.draining", seconds=self._drain_seconds)
+
+    def handle_drain(self, sig: int, frame: FrameType | None) -> None:
+        """A supervisor's SIGUSR1: drain; it says itself when to stop."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._drain)
 
     def _stop_listening(self) -> None:
         self.should_exit = True
@@ -95,8 +116,12 @@ class Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """As uvicorn's, but a signal that was obeyed is not raised again at the end."""
-        handled = (signal.SIGINT, signal.SIGTERM)
-        before = {sig: signal.signal(sig, self.handle_exit) for sig in handled}
+        handlers = {
+            signal.SIGINT: self.handle_exit,
+            signal.SIGTERM: self.handle_exit,
+            signal.SIGUSR1: self.handle_drain,
+        }
+        before = {sig: signal.signal(sig, handler) for sig, handler in handlers.items()}
         try:
             yield
         finally:
@@ -104,11 +129,12 @@ class Server(uvicorn.Server):
                 signal.signal(sig, handler)
 
 
-def _waiting(listener: socket.socket) -> Iterator[socket.socket]:
-    """The connections in a listener's queue."""
+def let_no_more_begin(listener: socket.socket) -> None:
+    """Take no further connection; those that are on their way still arrive. Linux only."""
+    program = ctypes.create_string_buffer(_NO_SYN)
+    filtered = struct.pack("HP", len(_NO_SYN) // 8, ctypes.addressof(program))
     with contextlib.suppress(OSError):
-        while True:
-            yield listener.accept()[0]
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filtered)
 
 
 def config(app: Any, host: str, port: int, shutdown_seconds: float, **more: Any) -> uvicorn.Config:

@@ -79,15 +79,18 @@ def test_without_a_free_connection_a_request_is_503_within_the_bound(
 
 
 def test_who_waits_for_a_connection_gets_the_next_that_is_free(
-    small: Server, module_database: Database
+    served: Served, module_database: Database
 ) -> None:
-    client = small.client(small.key())
+    server = served(module_database, pool_max_size=2, pool_wait_ms=10_000)
+    client = server.client(server.key())
     path = f"/projects/{make_project(client)['id']}"
-    with exhausted(small, client, module_database):
-        patient = [
-            in_background(lambda: small.client(small.key()).get(path)) for _ in range(8)
-        ]  # fmt: skip
-        wait_until(lambda: metric(small, "quarry_pool_waiting") == 8, WAIT)
+
+    def read() -> httpx.Response:
+        return server.client(server.key()).get(path)
+
+    with exhausted(server, client, module_database):
+        patient = [in_background(read) for _ in range(8)]
+        wait_until(lambda: metric(server, "quarry_pool_waiting") == 8)
     for thread, results in patient:
         thread.join(10)
         ok(results[0])

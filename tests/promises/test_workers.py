@@ -119,6 +119,23 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(pair: Server) -> None:
     assert "worker.died" in pair.log()
 
 
+def test_workers_of_a_killed_parent_end_by_themselves(pair: Server) -> None:
+    workers = workers_of(pair)
+    pair.stop(signal.SIGKILL)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 10)
+
+
+def test_a_worker_that_is_asked_to_end_takes_nobody_with_it(pair: Server) -> None:
+    """Its socket is the others' too: nothing that it does on leaving may close it to them."""
+    key = pair.key()
+    victim = min(workers_of(pair))
+    os.kill(victim, signal.SIGTERM)
+    wait_until(lambda: victim not in workers_of(pair), 10)
+    assert {ask(pair, key)[0] for _ in range(30)} == {200}
+    wait_until(lambda: len(workers_of(pair)) == 2, 10)
+    assert all(statuses == {200} for statuses in ask_all(pair, key).values())
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_one_signal_stops_all_and_no_request_is_lost(
     pair: Server, database: Database, number: int

@@ -39,8 +39,9 @@ def errors_page() -> str:
     head = (
         "# Errors\n\nEvery answer that is no success is `application/problem+json` (RFC 9457): "
         "`type`, `title`, `status`, `detail`, a stable `code`,\n`request_id`, and where fields "
-        "are at fault `errors[] {pointer, code, detail}` with all of them at once. "
-        "A pointer is a\nJSON pointer into the body, or `query:name`. 503 and 429 carry `Retry-After`.\n\n"
+        "are at fault `errors[] {pointer, code, detail}` with all of them at "
+        "once. A pointer is a\nJSON pointer into the body, or `query:name`. "
+        "503 and 429 carry `Retry-After`.\n\n"
         "| status | code | title | meaning |\n|---|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"
