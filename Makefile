@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench snapshot fmt lock clean
+.PHONY: help run test check bench bench-check snapshot fmt lock clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,8 +31,15 @@ check: $(VENV)/.dev ## Linters, types, SQL, migrations, documentation
 	$(BIN)/mypy
 	$(BIN)/python -m tests.support.check
 
-bench: $(VENV)/.dev ## Measure beside a bare Starlette + asyncpg
-	$(BIN)/python -m bench
+$(VENV)/.bench: requirements-bench.lock $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $@
+
+bench: $(VENV)/.bench ## Measure beside FastAPI + SQLAlchemy, Starlette + asyncpg and pgbench (wants wrk)
+	$(BIN)/python -m bench $(ARGS)
+
+bench-check: $(VENV)/.bench ## Measure, and fail when a ratio is 15 % worse than the baseline's
+	$(BIN)/python -m bench --check $(ARGS)
 
 snapshot: $(VENV)/.dev ## Write sql/contract.json and the stubs of the query tree anew
 	$(BIN)/quarry sql snapshot
@@ -45,6 +52,7 @@ fmt: $(VENV)/.dev ## Format the Python
 lock: $(VENV)/.dev ## Resolve the dependencies anew
 	$(BIN)/uv pip compile -q pyproject.toml --extra embedded --group build --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 	$(BIN)/uv pip compile -q pyproject.toml --extra embedded --group build --group dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --group bench -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-header -o requirements-bench.lock
 
 clean: ## Remove the virtual environment (not the data)
 	rm -rf $(VENV)

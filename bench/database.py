@@ -1,0 +1,285 @@
+"""The PostgreSQL of the benchmark: the embedded server with its shipped, durable settings.
+
+Everybody reaches it over loopback TCP. The data folder is kept, and the next run finds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import psycopg
+from psycopg.copy import LibpqWriter
+
+from bench import data
+from bench.plan import SEED, BenchError, Scale
+from service.database.embedded import Embedded
+from service.operations import migrations
+from service.operations.operator import connect as operator
+from service.settings import Settings
+
+APP, BYPASS = "quarry_app", "quarry_bench"  # under row-level security, and past it
+PASSWORD = "bench"
+GENERATOR = 1  # counts up when the data changes
+_LINES = 100  # in one write of COPY
+_SETTINGS = Settings()
+_READY = "{}.json"  # written when a database is complete: what is in it, and its keys
+
+Progress = Callable[[int, int], None]  # how many more rows are loaded, of how many
+
+
+class Table(NamedTuple):
+    """What COPY takes: table and columns, the lines, how many there are."""
+
+    columns: str
+    lines: Iterator[str]
+    total: int
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database of the server, filled, with the API keys of its tenants in their order."""
+
+    server: Server
+    name: str
+    scale: Scale
+    keys: list[str]
+
+    def dsn(self, role: str) -> str:
+        """How a contestant connects."""
+        return self.server.dsn(role, self.name)
+
+    @contextlib.contextmanager
+    def admin(self) -> Iterator[psycopg.Connection[Any]]:
+        """A superuser's connection in autocommit, whose writes no trigger sees."""
+        dsn = self.server.embedded.dsn(database=self.name)
+        with psycopg.connect(dsn, autocommit=True) as found:
+            found.execute("SET session_replication_role = replica")
+            yield found
+
+    def restore(self, table: str = "") -> None:
+        """Take away what a run has written, to one table or, whatever happened, to all."""
+        with self.admin() as connection:
+            for name, statements in _RESTORE.items():
+                if table in ("", name):
+                    for statement in statements:
+                        connection.execute(statement)
+            if not table:
+                connection.execute(_EVERY_DOCUMENT)
+            connection.execute("TRUNCATE audit.events")
+
+    def settle(self, seconds: float = 10.0) -> None:
+        """Wait until nobody works: what a load left under way has ended. Raises BenchError."""
+        deadline = time.monotonic() + seconds
+        with self.admin() as connection:
+            while connection.execute(_BUSY).fetchone() is not None:
+                if time.monotonic() > deadline:
+                    raise BenchError("statements still run long after their load has ended")
+                time.sleep(0.05)
+
+    def events(self, table: str) -> int:
+        """How many changes of a table the audit trail holds."""
+        with self.admin() as connection:
+            row = connection.execute(_EVENTS, [table]).fetchone()
+        return int(row[0]) if row else 0
+
+    def checkpoint(self) -> None:
+        """Write out what is dirty, so that the next measurement does not pay for the last one."""
+        with self.admin() as connection:
+            connection.execute("CHECKPOINT")
+
+
+_EVENTS = "SELECT count(*) FROM audit.events WHERE table_name = %s"
+_BUSY = """SELECT 1 FROM pg_stat_activity
+            WHERE state <> 'idle' AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
+_EVERY_DOCUMENT = f"DELETE FROM workspace.document_versions WHERE id >= '{data.FENCE}'"
+# The ids of documents are found by their audit events: no index leads to them by age.
+_RESTORE = {
+    "workspace.document_versions": (
+        f"""DELETE FROM workspace.document_versions AS d USING audit.events AS e
+             WHERE e.table_name = 'workspace.document_versions' AND e.action = 'insert'
+               AND d.tenant_id = e.tenant_id AND d.id = e.row_id AND d.id >= '{data.FENCE}'""",
+        """UPDATE workspace.document_counters SET last_version = 3
+            WHERE document_type = 'brief' AND last_version > 3""",
+        "VACUUM (ANALYZE) workspace.document_counters, workspace.document_versions",
+    ),
+    "workspace.projects": (
+        f"DELETE FROM workspace.project_members WHERE id >= '{data.FENCE}'",
+        f"DELETE FROM workspace.projects WHERE id >= '{data.FENCE}'",
+        """UPDATE workspace.projects SET version = 1, updated_at = created_at
+            WHERE version <> 1""",
+        "VACUUM (ANALYZE) workspace.projects, workspace.project_members",
+    ),
+}
+
+
+class Server:
+    """The server below `folder`, ours alone while `running()`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.embedded = Embedded(folder, self.port)
+
+    def dsn(self, role: str, database: str) -> str:
+        """URL over loopback TCP."""
+        return f"postgresql://{role}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def pid(self) -> int:
+        """The postmaster."""
+        pid = self.embedded.pid
+        if pid is None:
+            raise BenchError("PostgreSQL has ended; its log is in the data folder")
+        return pid
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Server]:
+        """Start it, and stop it at the end. Raises BenchError when another run has the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "bench.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BenchError(f"another run uses {self.folder}: give --data") from None
+            self.embedded.stop()  # a killed run may have left it, on another port
+            self.embedded.start()
+            try:
+                yield self
+            finally:
+                self.embedded.stop()
+
+    def database(self, name: str, scale: Scale, progress: Progress) -> Database:
+        """The database, filled now if it is not yet, and without what an earlier run wrote."""
+        ready = self.folder / _READY.format(name)
+        wanted = {
+            "generator": GENERATOR, "seed": SEED, "head": migrations.head(_SETTINGS.migrations_dir),
+            "projects": scale.projects, "tenants": scale.tenants, "documents": scale.documents,
+        }  # fmt: skip
+        found = orjson.loads(ready.read_bytes()) if ready.exists() else {}
+        if {name: found.get(name) for name in wanted} != wanted:
+            ready.unlink(missing_ok=True)
+            found = wanted | {"keys": self._fill(name, scale, progress)}
+            ready.touch(mode=0o600)
+            ready.write_bytes(orjson.dumps(found))
+        database = Database(self, name, scale, found["keys"])
+        database.restore()
+        return database
+
+    def _fill(self, name: str, scale: Scale, progress: Progress) -> list[str]:
+        """Make the database anew; the keys of its tenants."""
+        with psycopg.connect(self.embedded.dsn(database="postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} (FORCE)")
+            connection.execute(f"CREATE DATABASE {name}")
+        owner = self.embedded.dsn(database=name)
+        migrations.apply(owner, _SETTINGS.migrations_dir)
+        with psycopg.connect(owner, autocommit=True) as connection:
+            connection.execute(_ROLES)
+        _load(owner, scale, progress)
+        with operator(owner, _SETTINGS.sql_dir) as admin:
+            return [
+                admin.add_key(data.tenant_name(number), ["*"], name="bench")
+                for number in range(scale.tenants)
+            ]
+
+
+# The role that is past row-level security has the service's rights and settings otherwise.
+_ROLES = f"""
+DO $$
+DECLARE
+    setting text;
+BEGIN
+    IF to_regrole('{BYPASS}') IS NULL THEN
+        CREATE ROLE {BYPASS} LOGIN BYPASSRLS IN ROLE {APP};
+    END IF;
+    ALTER ROLE {APP} PASSWORD '{PASSWORD}';
+    ALTER ROLE {BYPASS} PASSWORD '{PASSWORD}';
+    FOR setting IN
+        SELECT unnest(r.setconfig) FROM pg_db_role_setting AS r
+         WHERE r.setrole = '{APP}'::regrole AND r.setdatabase = 0
+    LOOP
+        EXECUTE format(CASE WHEN setting LIKE 'search_path=%' THEN 'ALTER ROLE {BYPASS} SET %s = %s'
+                            ELSE 'ALTER ROLE {BYPASS} SET %s = %L' END,
+                       split_part(setting, '=', 1), substr(setting, strpos(setting, '=') + 1));
+    END LOOP;
+END
+$$
+"""
+
+
+def _load(owner: str, scale: Scale, progress: Progress) -> None:
+    """COPY everything, over two connections. Then let VACUUM and ANALYZE see it."""
+    with psycopg.connect(owner, autocommit=True) as connection:
+        made = _vectors(connection)
+        tables = _tables(scale, made)
+        total = sum(table.total for table in tables)
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda t: _copy(owner, t, lambda n: progress(n, total)), tables))
+        connection.execute("VACUUM (ANALYZE)")
+        connection.execute("CHECKPOINT")
+
+
+def _tables(scale: Scale, made: list[data.Content]) -> list[Table]:
+    """What is loaded, the longest first. The documents come in parts."""
+    part = max(1, scale.projects // 8)
+    parts = [range(n, min(n + part, scale.projects)) for n in range(0, scale.projects, part)]
+    documents = (
+        "workspace.document_versions (tenant_id, id, project_id, document_type, version, content,"
+        " content_sha256, search, created_at, updated_at)"
+    )
+    return [
+        *(Table(documents, data.documents(scale, made, some), len(some) * scale.documents_each)
+          for some in parts if scale.documents_each),
+        Table("workspace.projects (tenant_id, id, name, status, language, current_step, metadata,"
+              " created_by, created_at, updated_at)", data.projects(scale), scale.projects),
+        Table("workspace.project_members (tenant_id, id, project_id, user_id, role)",
+              data.members(scale), scale.projects),
+        Table("workspace.document_counters (tenant_id, project_id, document_type, last_version)",
+              data.counters(scale), 2 * scale.projects if scale.documents_each else 0),
+        Table("workspace.users (tenant_id, id, email, name)", data.users(scale),
+              scale.tenants * scale.users_each),
+        Table("core.tenants (id, name)", data.tenants(scale), scale.tenants),
+    ]  # fmt: skip
+
+
+def _vectors(connection: psycopg.Connection[Any]) -> list[data.Content]:
+    """The texts with their search vectors, made once instead of once per document."""
+    made = data.contents()
+    rows = connection.execute(
+        """SELECT workspace.search_vector(workspace.text_search_config(c.language), c.body)::text
+             FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS c (language, body, at)
+            ORDER BY c.at""",
+        [[c.language for c in made], [c.text for c in made]],
+    ).fetchall()
+    return [
+        data.Content(c.language, c.text, c.sha256, vector)
+        for c, (vector,) in zip(made, rows, strict=True)
+    ]
+
+
+def _copy(owner: str, table: Table, loaded: Callable[[int], None]) -> None:
+    """COPY one table. No trigger runs and no foreign key is checked: the rows are right."""
+    command = f"COPY {table.columns} FROM STDIN"
+    with psycopg.connect(owner) as connection, connection.cursor() as cursor:
+        connection.execute("SET session_replication_role = replica")
+        writer = LibpqWriter(cursor, flush_threshold=0)  # a long buffer of libpq's is a slow one
+        with cursor.copy(command, writer=writer) as copy:
+            while lines := list(itertools.islice(table.lines, _LINES)):
+                copy.write("".join(lines))
+                loaded(len(lines))

@@ -1,0 +1,55 @@
+"""What is measured: the options of a run, and how large the data is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SEED = 20_26
+BULK_ROWS = 1000
+BULK_CONNECTIONS = 8
+LIST_ROWS = 50
+WARM_UP = 1  # seconds before each measurement
+OTHERS = 0.10  # of the machine's CPU: when others use more, a measurement is taken again
+TRIES = 3  # at most; then the one with the least noise counts
+
+
+class BenchError(Exception):
+    """The benchmark cannot run, or an answer was wrong; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much data. Project `i` belongs to tenant `i % tenants`; all tenants are alike."""
+
+    name: str
+    projects: int
+    tenants: int
+    documents_each: int = 5  # per project: versions 1 to 3 of "brief", 1 and 2 of "outline"
+    users_each: int = 10  # per tenant
+
+    @property
+    def documents(self) -> int:
+        """All documents."""
+        return self.projects * self.documents_each
+
+
+SCALES = {
+    "full": Scale("full", 200_000, 200),
+    "small": Scale("small", 10_000, 50),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The options of a run; times in seconds."""
+
+    scale: Scale
+    data: Path
+    seconds: int
+    repetitions: int
+    connections: tuple[int, ...]  # the first one is the table's
+    operations: tuple[str, ...]
+    contestants: tuple[str, ...]
+    open_loop: bool = True
