@@ -3,39 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 from asyncpg.pgproto.pgproto import UUID
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from service.http.context import Context, context
+from service.http.decoding import MAX_ERRORS, Body, JsonObject, decode
 from service.http.problems import FieldError, Problem
+
+__all__ = [
+    "MAX_ITEMS",
+    "Body",
+    "JsonObject",
+    "Q",
+    "QueryParameter",
+    "body",
+    "decode",
+    "flag",
+    "given",
+    "identifier",
+    "items",
+    "moment",
+    "number",
+    "one_of",
+    "parse_uuid",
+    "path_text",
+    "path_uuid",
+    "query",
+    "raw_body",
+    "text",
+]
 
 T = TypeVar("T")
 
-MAX_DEPTH = 64
-MAX_ERRORS = 100
 MAX_ITEMS = 10_000
 
-# A JSON object kept as the caller wrote it: numbers stay exact, PostgreSQL parses it as jsonb.
-JsonObject = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
-
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
-_AT = re.compile(r" - at `\$?(?P<path>.*)`\Z")
-_STEP = re.compile(r"\.(?P<key>[^.\[]+)|\[(?P<index>\d+|\.\.\.)\]")
-# possessive, and an unended string is one too: each byte is looked at once, whatever is sent
-_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|([\[{])|([\]}])', re.DOTALL)
 _STRANGE = re.compile(r"[\x00\ud800-\udfff]")
-
-
-class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A request body: unknown fields are refused."""
 
 
 # paths
@@ -222,16 +232,20 @@ async def _read_body(request: Request, here: Context) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(here.remaining()):
-            async for chunk in request.stream():
+        async with asyncio.timeout_at(here.deadline):
+            more = True
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise Problem("malformed_json", "The body ended early.")
+                chunk = message.get("body", b"")
+                more = message.get("more_body", False)
                 size += len(chunk)
                 if size > limit:
                     raise Problem("too_large", f"At most {limit} bytes are accepted here.")
                 chunks.append(chunk)
     except TimeoutError:
         raise Problem("deadline_exceeded", "The body did not arrive in time.") from None
-    except ClientDisconnect:
-        raise Problem("malformed_json", "The body ended early.") from None
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
@@ -251,151 +265,6 @@ def _check_body_headers(headers: dict[bytes, bytes], limit: int) -> None:
 async def body(request: Request, kind: type[T]) -> T:
     """The body as a struct, or a 422 that lists every field at fault."""
     return decode(await raw_body(request), kind)
-
-
-_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
-
-
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    found = _decoders.get(kind)
-    if found is None:
-        found = _decoders[kind] = msgspec.json.Decoder(kind)
-    return found
-
-
-def decode(data: bytes, kind: type[T]) -> T:
-    """JSON bytes as a struct or list of structs. Raises Problem malformed_json, validation."""
-    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
-        raise Problem("malformed_json", f"Nested deeper than {MAX_DEPTH} levels.")
-    try:
-        found: T = _decoder(kind).decode(data)
-    except msgspec.ValidationError as error:
-        raise Problem("validation", errors=_all_errors(data, kind) or [_told(error)]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Problem("malformed_json") from None
-    if (b"\\u0000" in data or _has_objects(kind)) and (wrong := _unfit(found)):
-        raise Problem("validation", errors=wrong[:MAX_ERRORS])
-    return found
-
-
-def _depth(data: bytes) -> int:
-    deepest = depth = 0
-    for match in _BRACKETS.finditer(data):
-        if match.group(1):
-            depth += 1
-            deepest = max(deepest, depth)
-        elif match.group(2):
-            depth -= 1
-    return deepest
-
-
-def _has_objects(kind: Any) -> bool:
-    known = _with_objects.get(kind)
-    if known is None:
-        known = _with_objects[kind] = _find_objects(kind)
-    return known
-
-
-_with_objects: dict[Any, bool] = {}
-
-
-def _find_objects(kind: Any) -> bool:
-    inner = get_args(kind)[0] if get_args(kind) else kind
-    return any(
-        f is msgspec.Raw or msgspec.Raw in get_args(f) for f in get_type_hints(inner).values()
-    )
-
-
-def _unfit(found: Any) -> list[FieldError]:
-    """What the types cannot say: NUL characters in text, JSON objects that are none."""
-    errors: list[FieldError] = []
-    items = enumerate(found) if isinstance(found, list) else [(None, found)]
-    for index, item in items:
-        base = "" if index is None else f"/{index}"
-        for name in item.__struct_fields__:
-            value = getattr(item, name)
-            if isinstance(value, str) and "\0" in value:
-                errors.append(FieldError(f"{base}/{name}", "invalid", "NUL cannot be stored"))
-            elif isinstance(value, msgspec.Raw):
-                errors.extend(_unfit_object(f"{base}/{name}", bytes(value)))
-    return errors
-
-
-def _unfit_object(pointer: str, value: bytes) -> Iterable[FieldError]:
-    if value.lstrip()[:1] != b"{":
-        yield FieldError(pointer, "invalid", "must be a JSON object")
-    elif re.search(rb"(?<!\\)(?:\\\\)*\\u0000", value):
-        yield FieldError(pointer, "invalid", "NUL cannot be stored")
-
-
-def _all_errors(data: bytes, kind: Any) -> list[FieldError]:
-    """Every field at fault: each is converted by itself."""
-    try:
-        value = json.loads(data)
-    except json.JSONDecodeError:  # the types were found wrong before the syntax was
-        raise Problem("malformed_json") from None
-    except ValueError:  # a number of more digits than Python reads
-        return [FieldError("", "invalid", "a number is out of range")]
-    if get_args(kind):
-        item = get_args(kind)[0]
-        if not isinstance(value, list):
-            return [FieldError("", "invalid", "must be a JSON array")]
-        errors: list[FieldError] = []
-        for index, entry in enumerate(value):
-            errors += _struct_errors(entry, item, f"/{index}")
-            if len(errors) >= MAX_ERRORS:
-                break
-        return errors[:MAX_ERRORS]
-    return _struct_errors(value, kind, "")[:MAX_ERRORS]
-
-
-def _struct_errors(value: Any, kind: Any, base: str) -> list[FieldError]:
-    if not isinstance(value, dict):
-        return [FieldError(base, "invalid", "must be a JSON object")]
-    declared = {f.encode_name: f for f in msgspec.structs.fields(kind)}
-    errors = [
-        FieldError(f"{base}/{_escape(name)}", "unknown", "no such field")
-        for name in value
-        if name not in declared
-    ]
-    for name, info in declared.items():
-        pointer = f"{base}/{name}"
-        if name not in value:
-            if info.required:
-                errors.append(FieldError(pointer, "missing", "is required"))
-            continue
-        errors += _field_errors(value[name], info.type, pointer)
-    return errors
-
-
-def _field_errors(value: Any, kind: Any, pointer: str) -> list[FieldError]:
-    if kind == JsonObject or msgspec.Raw in get_args(kind) or kind is msgspec.Raw:
-        fits = isinstance(value, dict)
-        return [] if fits else [FieldError(pointer, "invalid", "must be a JSON object")]
-    try:
-        msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        return [_told(error, pointer)]
-    if isinstance(value, str) and _STRANGE.search(value):
-        return [FieldError(pointer, "invalid", "NUL cannot be stored")]
-    return []
-
-
-def _told(error: msgspec.ValidationError, base: str = "") -> FieldError:
-    """What msgspec found, with its place as a pointer."""
-    message = str(error)
-    at = _AT.search(message)
-    inner = "" if at is None else _pointer(at["path"])
-    plain = message if at is None else message[: at.start()]
-    return FieldError(base + inner, "invalid", plain[:1].lower() + plain[1:])
-
-
-def _pointer(path: str) -> str:
-    return "".join(f"/{m['key'] or m['index']}" for m in _STEP.finditer(path))
-
-
-def _escape(name: str) -> str:
-    return name[:100].replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode()
 
 
 def given(found: Any) -> dict[str, Any]:
