@@ -121,11 +121,16 @@ async def get(request: Request) -> Response:
 async def index(request: Request) -> Response:
     """The live projects, latest change first."""
     asked, caller = query(request), principal(request)
-    return await listing(
-        request, sql.projects.list, sql.projects.count,
-        status=asked["status"], language=asked["language"], created_by=asked["created_by"],
-        q=asked["q"], project_ids=caller.projects, member_id=caller.user_id,
-    )  # fmt: skip
+    filters = {name: asked[name] for name in ("status", "language", "q")}
+    named: Any = sql.projects.list
+    if caller.restricted:
+        named = sql.projects.list_allowed
+        filters |= {"project_ids": caller.projects, "member_id": caller.user_id}
+    elif asked["created_by"] is not None:
+        named = sql.projects.list_of_creator
+    if named is not sql.projects.list:
+        filters["created_by"] = asked["created_by"]
+    return await listing(request, named, sql.projects.count, **filters)
 
 
 async def update(request: Request) -> Response:

@@ -17,20 +17,20 @@ SELECT d.id, d.project_id, d.document_type, d.version, d.revision,
  WHERE d.tenant_id = :tenant_id
    AND d.project_id = :project_id
    AND d.deleted_at IS NULL
-   AND (:document_type::text IS NULL OR d.document_type = :document_type)
-   AND (NOT :latest_only::boolean
-        OR NOT EXISTS (SELECT FROM workspace.document_versions AS n
-                        WHERE n.tenant_id = :tenant_id
-                          AND n.project_id = :project_id
-                          AND n.document_type = d.document_type
-                          AND n.version > d.version
-                          AND n.deleted_at IS NULL))
+   AND CASE WHEN :document_type::text IS NULL THEN true ELSE d.document_type = :document_type END
+   AND CASE WHEN NOT :latest_only::boolean THEN true
+            ELSE NOT EXISTS (SELECT FROM workspace.document_versions AS n
+                              WHERE n.tenant_id = :tenant_id
+                                AND n.project_id = :project_id
+                                AND n.document_type = d.document_type
+                                AND n.version > d.version
+                                AND n.deleted_at IS NULL) END
    AND EXISTS (SELECT FROM workspace.projects AS p
                 WHERE p.tenant_id = :tenant_id
                   AND p.id = :project_id
                   AND p.deleted_at IS NULL)
    -- the first comparison is what the index can use, the second is exact
-   AND d.document_type >= coalesce(:after_document_type::text, '')
-   AND (d.document_type > coalesce(:after_document_type::text, '') OR d.version < :after_version)
+   AND d.document_type >= greatest(:after_document_type::text, '')
+   AND (d.document_type > greatest(:after_document_type::text, '') OR d.version < :after_version)
  ORDER BY d.document_type, d.version DESC
  LIMIT :limit

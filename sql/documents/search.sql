@@ -35,8 +35,8 @@ WITH asked AS MATERIALIZED (
 ), page AS (
     SELECT f.id, f.rank
       FROM found AS f
-     WHERE (f.rank, f.id) < (coalesce(:after_rank::float8, 'infinity'),
-                             coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+     WHERE (f.rank, f.id) < (least(:after_rank::float8, 'infinity'),
+                             least(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
      ORDER BY f.rank DESC, f.id DESC
      LIMIT :limit
 )

@@ -13,6 +13,6 @@ SELECT m.project_id, m.user_id, m.role, m.created_at, m.updated_at
                 WHERE p.tenant_id = :tenant_id
                   AND p.id = :project_id
                   AND p.deleted_at IS NULL)
-   AND m.user_id > coalesce(:after_user_id::uuid, '00000000-0000-0000-0000-000000000000')
+   AND m.user_id > greatest(:after_user_id::uuid, '00000000-0000-0000-0000-000000000000')
  ORDER BY m.user_id
  LIMIT :limit

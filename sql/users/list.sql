@@ -11,11 +11,10 @@ SELECT u.id, u.email, u.name, u.profile, u.last_login_at, u.created_at, u.update
   FROM workspace.users AS u
  WHERE u.tenant_id = :tenant_id
    AND u.deleted_at IS NULL
-   AND (:q::text IS NULL
-        OR strpos(core.unaccent(lower(u.name)), core.unaccent(lower(:q))) > 0
-        OR strpos(lower(u.email), lower(:q)) > 0)
-   -- coalesce, not OR: so that the comparison stays an index condition on the first page as well
-   AND (u.created_at, u.id) < (coalesce(:after_created_at::timestamptz, 'infinity'),
-                               coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+   AND CASE WHEN :q::text IS NULL THEN true
+            ELSE strpos(core.unaccent(lower(u.name)), core.unaccent(lower(:q))) > 0
+                 OR strpos(lower(u.email), lower(:q)) > 0 END
+   AND (u.created_at, u.id) < (least(:after_created_at::timestamptz, 'infinity'),
+                               least(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
  ORDER BY u.created_at DESC, u.id DESC
  LIMIT :limit
