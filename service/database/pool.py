@@ -263,20 +263,21 @@ class Pool:
     async def _wait(self, give_up: float) -> Link | None:
         waiter: asyncio.Future[Link | None] = self._loop.create_future()
         self._waiting.append(waiter)
+        timer = self._loop.call_at(give_up, _give_up, waiter)
         try:
-            async with asyncio.timeout_at(give_up):
-                return await waiter
+            return await waiter
         except TimeoutError:
-            self._pass_on(waiter)
             self.exhausted_total += 1
             raise Failure(Kind.EXHAUSTED, "no connection came free in time") from None
         except asyncio.CancelledError:
             self._pass_on(waiter)
             raise
+        finally:
+            timer.cancel()
 
     def _pass_on(self, waiter: asyncio.Future[Link | None]) -> None:
-        """Give on what a waiter got in the moment in which it gave up."""
-        if waiter.cancelled() or not waiter.done():
+        """Give on what a waiter got in the moment in which it was cancelled."""
+        if waiter.cancelled() or waiter.exception() is not None:
             return
         given = waiter.result()
         if given is None:
@@ -348,6 +349,11 @@ class Pool:
     def waiting(self) -> int:
         """Requests that wait for a connection."""
         return sum(not w.done() for w in self._waiting)
+
+
+def _give_up(waiter: asyncio.Future[Link | None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
 
 
 def _identity(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,10 @@ class Process:
     expected_head: str = ""
     draining: bool = False
     extras: dict[str, Any] = field(default_factory=dict)
+    cursor_key: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cursor_key = self.settings.cursor_secret.encode()[:64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +68,19 @@ class Context:
     """One request: made by the outermost layer, found by handlers as `context(request)`."""
 
     __slots__ = (
-        "body", "deadline", "endpoint", "extra_headers", "headers", "hung_up", "principal",
+        "body", "clock", "deadline", "endpoint", "extra_headers", "headers", "hung_up", "principal",
         "process", "request_id",
         "started", "trace_id", "unit",
     )  # fmt: skip
 
-    def __init__(self, process: Process, headers: dict[bytes, bytes], started: float) -> None:
+    def __init__(
+        self, process: Process, headers: dict[bytes, bytes], clock: Callable[[], float]
+    ) -> None:
         self.process = process
+        self.clock = clock
         self.headers = headers
         self.body: bytes | None = None  # read once, for the fingerprint and for the handler
-        self.started = started
+        self.started = started = clock()
         self.request_id = ""
         self.trace_id = ""
         self.hung_up = False
@@ -97,7 +104,7 @@ class Context:
 
     def remaining(self) -> float:
         """Seconds until the deadline."""
-        return self.deadline - asyncio.get_running_loop().time()
+        return self.deadline - self.clock()
 
 
 def context(request: Request) -> Context:

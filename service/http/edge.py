@@ -49,6 +49,7 @@ class Edge:
         self.process: Process | None = None  # set by the lifespan, before the first request
         self._ids = itertools.count(1)
         self._id_prefix = secrets.token_hex(6)
+        self._watches = HangUpWatches()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,11 +57,14 @@ class Edge:
         assert self.process is not None  # noqa: S101  (the lifespan ran first)
         loop = asyncio.get_running_loop()
         began = perf_counter()
-        here = Context(self.process, dict(scope["headers"]), loop.time())
+        here = Context(self.process, dict(scope["headers"]), loop.time)
         scope["quarry"] = here
         self._identify(here)
         request = Request(scope, receive)
-        watch = HangUpWatch(receive, here) if scope["method"] in ("GET", "HEAD") else None
+        watch = None
+        if scope["method"] in ("GET", "HEAD"):
+            watch = HangUpWatch(receive, here)
+            self._watches.add(watch, loop)
         status = _CLOSED_BY_CLIENT
         try:
             status = await self._send(await self._answer(request, here), here, send)
@@ -72,7 +76,7 @@ class Edge:
                 status = await self._send(_render(problem, here), here, send)
         finally:
             if watch is not None:
-                watch.stop()
+                self._watches.discard(watch)
             self._observe(here, scope, status, perf_counter() - began)
 
     # who and what
@@ -248,23 +252,51 @@ async def _check_project(
         raise Problem("forbidden", "A viewer reads only.")
 
 
+class HangUpWatches:
+    """The reads under way. One timer looks after all of them, for most end before it rings."""
+
+    def __init__(self) -> None:
+        self._watches: set[HangUpWatch] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, watch: HangUpWatch, loop: asyncio.AbstractEventLoop) -> None:
+        """A read begins."""
+        self._watches.add(watch)
+        if self._timer is None:
+            self._timer = loop.call_later(_WATCH_AFTER, self._look, loop)
+
+    def discard(self, watch: HangUpWatch) -> None:
+        """A read has ended."""
+        self._watches.discard(watch)
+        watch.stop()
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        slow_from = loop.time() - _WATCH_AFTER
+        for watch in self._watches:
+            if watch.began <= slow_from:
+                watch.start()
+        self._timer = loop.call_later(_WATCH_AFTER, self._look, loop) if self._watches else None
+
+
 class HangUpWatch:
     """Cancels a slow read when its client hangs up, and with it what PostgreSQL still does.
 
     Only a request that takes longer than a moment is watched; writes always run to their end.
     """
 
-    __slots__ = ("_here", "_receive", "_task", "_timer", "_watcher")
+    __slots__ = ("_here", "_receive", "_task", "_watcher", "began")
 
     def __init__(self, receive: Receive, here: Context) -> None:
         self._receive = receive
         self._here = here
         self._task = asyncio.current_task()
         self._watcher: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, self._start)
+        self.began = here.started
 
-    def _start(self) -> None:
-        self._watcher = asyncio.ensure_future(self._wait())
+    def start(self) -> None:
+        """Watch from now on, if it is not watched yet."""
+        if self._watcher is None:
+            self._watcher = asyncio.ensure_future(self._wait())
 
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -275,7 +307,6 @@ class HangUpWatch:
 
     def stop(self) -> None:
         """The request has ended."""
-        self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
 

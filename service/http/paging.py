@@ -66,19 +66,24 @@ def _answer(
 
 
 def _link(request: Request, cursor: bytes) -> bytes:
-    kept = [(n, v) for n, v in parse_qsl(request.scope["query_string"].decode("ascii"))
-            if n != "cursor"]  # fmt: skip
-    target = f"{request.scope['path']}?{urlencode([*kept, ('cursor', cursor.decode())])}"
-    return f'<{target}>; rel="next"'.encode("ascii", "ignore")
+    asked: bytes = request.scope["query_string"]
+    if b"cursor" in asked or b"%" in asked:
+        kept = [(n, v) for n, v in parse_qsl(asked.decode("ascii")) if n != "cursor"]
+        asked = urlencode(kept).encode()
+    path = request.scope["path"].encode("ascii", "ignore")
+    return b'<%b?%bcursor=%b>; rel="next"' % (path, asked + b"&" if asked else b"", cursor)
 
 
 def _seal(request: Request, named: Query, filters: dict[str, Any]) -> bytes:
     """What a cursor is bound to, as a hash: process secret, tenant, query, filters."""
     here = context(request)
     tenant = here.principal.identity.tenant_id if here.principal else ""
-    bound = [str(tenant), named.name, sorted((k, str(v)) for k, v in filters.items())]
-    key = here.process.settings.cursor_secret.encode()[:64]
-    return hashlib.blake2b(orjson.dumps(bound), key=key, digest_size=32).digest()
+    bound = f"{tenant}\0{named.name}"
+    for name, value in filters.items():
+        if value is not None:
+            bound += f"\0{name}\0{value}"
+    key = here.process.cursor_key
+    return hashlib.blake2b(bound.encode("utf-8", "surrogatepass"), key=key, digest_size=32).digest()
 
 
 def _tag(values: bytes, seal: bytes) -> bytes:
@@ -86,8 +91,7 @@ def _tag(values: bytes, seal: bytes) -> bytes:
 
 
 def _close(values: bytes, seal: bytes) -> bytes:
-    compact = orjson.dumps(orjson.loads(values))
-    return base64.urlsafe_b64encode(_tag(compact, seal) + compact).rstrip(b"=")
+    return base64.urlsafe_b64encode(_tag(values, seal) + values).rstrip(b"=")
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
