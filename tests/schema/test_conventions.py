@@ -153,6 +153,6 @@ def test_the_service_starts_with_its_limits(module_database: Database) -> None:
         "       current_setting('search_path'), current_setting('plan_cache_mode')",
         dsn=module_database.app_dsn,
     )
-    assert settings == [
-        ("UTC", "off", "30s", "5s", "1min", "pg_catalog, extensions, pg_temp", "auto")
-    ]
+    assert settings == [(
+        "UTC", "off", "30s", "5s", "1min", "pg_catalog, extensions, pg_temp", "force_generic_plan",
+    )]  # fmt: skip
