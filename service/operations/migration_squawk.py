@@ -12,7 +12,7 @@ from service.operations.migration_files import File, MigrationError
 # What a rollback is there to do.
 DROPS = ",".join(
     f"ban-drop-{what}"
-    for what in ("table", "column", "constraint", "function", "schema", "extension")
+    for what in ("table", "column", "constraint", "function", "schema", "extension", "domain")
 )
 
 

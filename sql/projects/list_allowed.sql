@@ -19,8 +19,8 @@ WITH allowed AS (
        AND CASE WHEN :project_ids::uuid[] IS NULL THEN true ELSE m.project_id = ANY (:project_ids) END
      UNION ALL
     SELECT DISTINCT g.id
-      FROM unnest(:project_ids) AS g (id)
-     WHERE :member_id IS NULL
+      FROM unnest(:project_ids::uuid[]) AS g (id)
+     WHERE :member_id::uuid IS NULL
 )
 SELECT p.id, p.name, p.status, p.language, p.current_step, p.metadata, p.created_by,
        p.version, p.created_at, p.updated_at

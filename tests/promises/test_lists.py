@@ -220,7 +220,8 @@ def test_filters_narrow_the_list_and_its_total(tenant: Tenant) -> None:
     for query, expected in (
         ({"status": "active"}, ["a1", "a2", "e1"]),
         ({"status": "archived"}, []),
-        ({"created_by": ada}, ["a1", "a2"]), ({"created_by": ada, "limit": 1}, ["a1", "a2"]),
+        ({"created_by": ada}, ["a1", "a2"]),
+        ({"created_by": ada, "limit": 1}, ["a1", "a2"]),
         ({"created_by": absent()}, []),
         ({"language": "de"}, ["d1"]),
         ({"language": "fr"}, []),

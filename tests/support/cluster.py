@@ -29,12 +29,20 @@ FAST = {
 }
 
 TEMPLATE_GRANTS = f"""
-SELECT string_agg(format('GRANT %s ON DATABASE {{{{0}}}} TO %s', a.privilege_type,
-                         CASE WHEN a.grantee = 0 THEN 'PUBLIC'
-                              ELSE quote_ident(pg_get_userbyid(a.grantee)) END), '; ')
-  FROM pg_database AS d
- CROSS JOIN aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS a
- WHERE d.datname = '{TEMPLATE}'
+SELECT string_agg(given.statement, '; ')
+  FROM (SELECT format('GRANT %s ON DATABASE {{{{0}}}} TO %s', a.privilege_type,
+                      CASE WHEN a.grantee = 0 THEN 'PUBLIC'
+                           ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+          FROM pg_database AS d
+         CROSS JOIN aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS a
+         WHERE d.datname = '{TEMPLATE}'
+         UNION ALL
+        SELECT format('ALTER ROLE %s IN DATABASE {{{{0}}}} SET %s', s.setrole::regrole,
+                      regexp_replace(setting, '=', ' = '))
+          FROM pg_database AS d
+          JOIN pg_db_role_setting AS s ON s.setdatabase = d.oid
+         CROSS JOIN unnest(s.setconfig) AS setting
+         WHERE d.datname = '{TEMPLATE}') AS given (statement)
 """
 
 
