@@ -218,7 +218,8 @@ BEGIN
     FOR setting IN
         SELECT unnest(r.setconfig) FROM pg_db_role_setting AS r
          WHERE r.setrole = '{APP}'::regrole
-           AND r.setdatabase IN (0, (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
+           AND r.setdatabase IN (0, (SELECT d.oid FROM pg_database AS d
+                                      WHERE d.datname = current_database()))
     LOOP
         EXECUTE format(CASE WHEN setting LIKE 'search_path=%' THEN 'ALTER ROLE {BYPASS} SET %s = %s'
                             ELSE 'ALTER ROLE {BYPASS} SET %s = %L' END,
