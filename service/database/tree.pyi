@@ -56,6 +56,55 @@ class _documents:
         def __call__(self, *, project_id: UUID, q: str, document_type: str | None = ..., latest_only: bool) -> Page: ...
     search: _search
 
+class _events:
+    class _after(QueryName):
+        def __call__(self, *, topic: str, topic_id: UUID, after: int, limit: int) -> Many: ...
+    after: _after
+
+class _executions:
+    class _count(QueryName):
+        def __call__(self, *, project_id: UUID, agent_type: str | None = ..., status: str | None = ..., since: datetime | None = ...) -> Value: ...
+    count: _count
+    class _count_correlated(QueryName):
+        def __call__(self, *, project_id: UUID, correlation_id: str, agent_type: str | None = ..., status: str | None = ..., since: datetime | None = ...) -> Value: ...
+    count_correlated: _count_correlated
+    class _count_open(QueryName):
+        def __call__(self, *, project_id: UUID, status: str, agent_type: str | None = ..., since: datetime | None = ...) -> Value: ...
+    count_open: _count_open
+    class _create(QueryName):
+        def __call__(self, *, project_id: UUID, agent_type: str, correlation_id: str, input: Json | None = ..., requested_by: UUID | None = ...) -> One: ...
+    create: _create
+    class _get(QueryName):
+        def __call__(self, *, project_id: UUID, execution_id: UUID) -> One: ...
+    get: _get
+    class _heartbeat(QueryName):
+        def __call__(self, *, project_id: UUID, execution_id: UUID) -> Affected: ...
+    heartbeat: _heartbeat
+    class _list(QueryName):
+        def __call__(self, *, project_id: UUID, agent_type: str | None = ..., status: str | None = ..., since: datetime | None = ...) -> Page: ...
+    list: _list
+    class _list_correlated(QueryName):
+        def __call__(self, *, project_id: UUID, correlation_id: str, agent_type: str | None = ..., status: str | None = ..., since: datetime | None = ...) -> Page: ...
+    list_correlated: _list_correlated
+    class _list_open(QueryName):
+        def __call__(self, *, project_id: UUID, status: str, agent_type: str | None = ..., since: datetime | None = ...) -> Page: ...
+    list_open: _list_open
+    class _metrics(QueryName):
+        def __call__(self, *, project_id: UUID, days: int) -> One: ...
+    metrics: _metrics
+    class _report(QueryName):
+        def __call__(self, *, project_id: UUID, execution_id: UUID, expected_version: int | None = ..., output: Json | None = ..., error_message: str | None = ..., progress: int | None = ...) -> One: ...
+    report: _report
+    class _state(QueryName):
+        def __call__(self, *, project_id: UUID, execution_id: UUID) -> One: ...
+    state: _state
+    class _step(QueryName):
+        def __call__(self, *, project_id: UUID, execution_id: UUID, expected_version: int | None = ..., status: str, output: Json | None = ..., error_message: str | None = ..., progress: int | None = ...) -> One: ...
+    step: _step
+    class _sweep_stale(QueryName):
+        def __call__(self, *, stale: timedelta, batch: int) -> Value: ...
+    sweep_stale: _sweep_stale
+
 class _health:
     class _head(QueryName):
         def __call__(self) -> Value: ...
@@ -164,6 +213,9 @@ class _tenants:
     list: _list
 
 class _upkeep:
+    class _events(QueryName):
+        def __call__(self, *, older_than: timedelta, batch: int) -> Value: ...
+    events: _events
     class _idempotency(QueryName):
         def __call__(self, *, batch: int) -> Value: ...
     idempotency: _idempotency
@@ -211,6 +263,8 @@ class _users:
 
 class Tree:
     documents: _documents
+    events: _events
+    executions: _executions
     health: _health
     idempotency: _idempotency
     keys: _keys

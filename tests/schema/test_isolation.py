@@ -35,6 +35,11 @@ def fill(database: Database, tenant: Tenant) -> None:
         " VALUES (%s, %s, 'brief', 'text')",
         tenant.id, tenant.project,
     )  # fmt: skip
+    database.psql(
+        "INSERT INTO workspace.agent_executions (tenant_id, project_id, agent_type, correlation_id)"
+        " VALUES (%s, %s, 'writer', 'c')",
+        tenant.id, tenant.project,
+    )  # fmt: skip
 
 
 def test_without_a_tenant_nothing_is_seen_and_with_one_only_its_own(
@@ -89,6 +94,7 @@ def test_a_link_across_tenants_cannot_be_stored_even_by_a_superuser(
         ("INSERT INTO workspace.projects (tenant_id, name, language, created_by) VALUES (%s, 'x', 'en', %s)", theirs.user),
         ("INSERT INTO workspace.project_members (tenant_id, project_id, user_id, role) VALUES (%s, %s, uuidv7(), 'editor')", theirs.project),
         ("INSERT INTO workspace.document_versions (tenant_id, project_id, document_type, content) VALUES (%s, %s, 'a', 'b')", theirs.project),
+        ("INSERT INTO workspace.agent_executions (tenant_id, project_id, agent_type, correlation_id) VALUES (%s, %s, 'a', 'c')", theirs.project),
         ("INSERT INTO core.api_keys (tenant_id, secret_hash, scopes, user_id) VALUES (%s, sha256('x'), '{*}', %s)", theirs.user),
     ]  # fmt: skip
     for statement, foreign in links:
@@ -116,6 +122,12 @@ def test_a_tenant_with_projects_cannot_be_removed(database: Database, ours: Tena
         "DELETE FROM workspace.document_versions",
         "DELETE FROM workspace.users",
         "DELETE FROM workspace.document_counters",
+        "DELETE FROM workspace.agent_executions",
+        "UPDATE workspace.agent_executions SET started_at = now()",
+        "UPDATE workspace.agent_executions SET version = 7",
+        "INSERT INTO workspace.agent_executions (tenant_id, project_id, agent_type, correlation_id, status) VALUES (uuidv7(), uuidv7(), 'a', 'c', 'running')",
+        "UPDATE core.topic_events SET data = '{}'",
+        "DELETE FROM core.topic_events",
         "SELECT secret_hash FROM core.api_keys",
         "INSERT INTO core.tenants (name) VALUES ('mine')",
         "UPDATE core.api_keys SET scopes = '{*}'",

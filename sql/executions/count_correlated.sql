@@ -1,0 +1,19 @@
+-- name: executions.count_correlated :value
+-- How many executions executions.list_correlated has in all.
+-- param: project_id uuid
+-- param: correlation_id text    only what belongs to it
+-- param: agent_type text?       only this agent
+-- param: status text?           only this status
+-- param: since timestamptz?     only what was created then or later
+SELECT count(*)
+  FROM workspace.agent_executions AS e
+ WHERE e.tenant_id = :tenant_id
+   AND e.project_id = :project_id
+   AND e.correlation_id = :correlation_id
+   AND (:agent_type::text IS NULL OR e.agent_type = :agent_type)
+   AND (:status::text IS NULL OR e.status = :status)
+   AND e.created_at >= (SELECT coalesce(:since::timestamptz, '-infinity'))
+   AND EXISTS (SELECT FROM workspace.projects AS p
+                WHERE p.tenant_id = :tenant_id
+                  AND p.id = :project_id
+                  AND p.deleted_at IS NULL)

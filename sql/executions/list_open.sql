@@ -1,0 +1,33 @@
+-- name: executions.list_open :page
+-- The same, of a status that is not final: few among many that have ended, with an index of their
+-- own.
+-- param: project_id uuid
+-- param: status text            pending, running or needs_input
+-- param: agent_type text?       only this agent
+-- param: since timestamptz?     only what was created then or later
+-- param: after_created_at timestamptz?
+-- param: after_id uuid?
+-- param: limit int?
+-- cursor: created_at desc, id desc
+-- null: output, error_message, requested_by, started_at, heartbeat_at, completed_at, duration_ms
+-- plan: index
+SELECT e.id, e.project_id, e.agent_type, e.correlation_id, e.status, e.input, e.output, e.error_message,
+       e.progress, e.requested_by, e.started_at, e.heartbeat_at, e.completed_at, e.duration_ms,
+       e.version, e.created_at, e.updated_at
+  FROM workspace.agent_executions AS e
+ WHERE e.tenant_id = :tenant_id
+   AND e.project_id = :project_id
+   AND e.status = :status
+   AND e.status IN ('pending', 'running', 'needs_input')
+   AND (:agent_type::text IS NULL OR e.agent_type = :agent_type)
+   AND e.created_at >= (SELECT coalesce(:since::timestamptz, '-infinity'))
+   AND EXISTS (SELECT FROM workspace.projects AS p
+                WHERE p.tenant_id = :tenant_id
+                  AND p.id = :project_id
+                  AND p.deleted_at IS NULL)
+   -- SELECT around coalesce: alone it is taken for leaky, so that under row-level security the
+   -- comparison would be no index condition, and a later page would read all those before it
+   AND (e.created_at, e.id) < ((SELECT coalesce(:after_created_at::timestamptz, 'infinity')),
+                               (SELECT coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')))
+ ORDER BY e.created_at DESC, e.id DESC
+ LIMIT :limit
