@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 from starlette.routing import Router
@@ -19,6 +20,8 @@ from service.database.tree import sql
 from service.http.auth import CHANNEL, Authenticator
 from service.http.context import NOBODY, Process
 from service.http.edge import Edge
+from service.http.events import CHANNEL as EVENTS
+from service.http.events import Hub
 from service.http.idempotency import InFlight
 from service.http.limits import RateLimiter
 from service.http.observe import Observer
@@ -51,6 +54,7 @@ class Application:
         """Not ready from now on."""
         if self.public.process is not None:
             self.public.process.draining = True
+            self.public.process.events.drain()
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: object) -> AsyncIterator[None]:
@@ -93,21 +97,27 @@ async def _process(
     engine = Engine(pool, queries, settings.slow_query_ms / 1000)
     engine.on_slow = lambda name, seconds: log.warning("query.slow", query=name, ms=seconds * 1000)
     authenticator = Authenticator(settings, engine)
+    hub = Hub(engine, settings.event_keepalive_seconds, settings.event_streams)
+
+    def on_gap() -> None:
+        authenticator.forget_all()
+        hub.wake_all()
+
     listener = Listener(
         settings.database_direct_url or settings.database_url or "",
-        {CHANNEL: authenticator.forget},
-        authenticator.forget_all,
+        {CHANNEL: authenticator.forget, EVENTS: hub.wake},
+        on_gap,
     )
     authenticator.listener = listener
     observer = Observer(access_log=settings.access_log, as_json=settings.log_format == "json")
     process = Process(
         settings, engine, authenticator,
         RateLimiter(settings.rate_limit, settings.rate_burst, loop.time),
-        observer, InFlight(), head,
+        observer, InFlight(), hub, head,
     )  # fmt: skip
     listener.start()
     observer.start()
-    upkeep = loop.create_task(_upkeep(engine))
+    upkeep = loop.create_task(_upkeep(engine, settings))
     try:
         yield process
     finally:
@@ -118,13 +128,16 @@ async def _process(
         await observer.stop()
 
 
-async def _upkeep(engine: Engine) -> None:
-    """Audit partitions ahead of time and expired idempotency keys, a few times a day."""
+async def _upkeep(engine: Engine, settings: Settings) -> None:
+    """Audit partitions ahead of time, expired idempotency keys, old events: a few times a day."""
+    kept = timedelta(days=settings.event_keep_days)
     while True:
         try:
             async with engine.session(NOBODY, "upkeep", 60.0) as db:
                 await db.value(sql.upkeep.partitions, months_ahead=3)
                 while await db.value(sql.upkeep.idempotency, batch=1000):
+                    pass
+                while await db.value(sql.upkeep.events, older_than=kept, batch=1000):
                     pass
         except Exception as error:
             log.warning("upkeep.failed", reason=str(error))

@@ -95,6 +95,16 @@ class Settings:
         secret=True,
     )  # fmt: skip
 
+    # executions and their events
+    execution_stale_after: float = _setting(
+        900.0, "A running execution without a sign of life for so many seconds has failed"
+    )
+    event_keepalive_seconds: float = _setting(
+        15.0, "A stream of events says something, and its caller's rights are asked, so often"
+    )
+    event_streams: int = _setting(1000, "Streams of events at most, per worker; then 503")
+    event_keep_days: float = _setting(7.0, "Events are kept so long for resuming; final ones stay")
+
     # who is asking
     auth_cache_seconds: float = _setting(30.0, "A key's rights are kept so long; revoked: at once")
     auth_cache_size: int = _setting(10_000, "Keys and tokens kept at most, per worker")

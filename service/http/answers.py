@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
@@ -30,14 +31,22 @@ class Answer(Response):
 
 
 class Stream(Response):
-    """A response whose body comes chunk by chunk."""
+    """A response whose body comes chunk by chunk.
 
-    def __init__(self, chunks: AsyncGenerator[bytes, None], content_type: bytes) -> None:
+    With a `patience`, it lasts as long as there are chunks, whatever the request's deadline; a
+    client that takes nothing for so many seconds is cut off.
+    """
+
+    patience: float | None = None
+    limit: asyncio.Timeout | None = None  # while it is sent: when it is cut off
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None], content_type: bytes,
+                 headers: Iterable[tuple[bytes, bytes]] = ()) -> None:  # fmt: skip
         self.chunks = chunks
         self.body = b""
         self.status_code = 200
         self.background = None
-        self.raw_headers = [(b"content-type", content_type)]
+        self.raw_headers = [(b"content-type", content_type), *headers]
 
 
 def quoted(etag: str) -> str:

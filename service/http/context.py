@@ -13,6 +13,7 @@ from service.database.session import Engine, Identity, Session
 
 if TYPE_CHECKING:
     from service.http.auth import Authenticator
+    from service.http.events import Hub
     from service.http.idempotency import InFlight
     from service.http.limits import RateLimiter
     from service.http.observe import Observer
@@ -32,6 +33,7 @@ class Process:
     limiter: RateLimiter
     observer: Observer
     in_flight: InFlight
+    events: Hub
     expected_head: str = ""
     draining: bool = False
     extras: dict[str, Any] = field(default_factory=dict)
@@ -68,7 +70,8 @@ class Context:
     """One request: made by the outermost layer, found by handlers as `context(request)`."""
 
     __slots__ = (
-        "body", "clock", "deadline", "endpoint", "extra_headers", "headers", "hung_up", "principal",
+        "abort", "body", "clock", "deadline", "endpoint", "extra_headers", "headers", "hung_up",
+        "principal",
         "process", "request_id",
         "started", "trace_id", "unit",
     )  # fmt: skip
@@ -79,6 +82,7 @@ class Context:
         self.process = process
         self.clock = clock
         self.headers = headers
+        self.abort: Callable[[], None] | None = None  # cuts the client's connection
         self.body: bytes | None = None  # read once, for the fingerprint and for the handler
         self.started = started = clock()
         self.request_id = ""

@@ -58,6 +58,7 @@ class Edge:
         loop = asyncio.get_running_loop()
         began = perf_counter()
         here = Context(self.process, dict(scope["headers"]), loop.time)
+        here.abort = scope.get("quarry.abort")
         scope["quarry"] = here
         self._identify(here)
         request = Request(scope, receive)
@@ -123,7 +124,7 @@ class Edge:
             if not caller.allows(endpoint.scope):
                 raise Problem("forbidden", f"This needs the scope {endpoint.scope}.")
             if caller.restricted:
-                await _check_project(here, caller, endpoint, parameters)
+                await check_project(here, caller, endpoint, parameters)
             if scope["query_string"] and not endpoint.query:
                 query(request)  # refuses what the endpoint does not know
         if idempotency.HEADER in here.headers and endpoint.method == "POST":
@@ -163,8 +164,10 @@ class Edge:
     async def _send_stream(self, answer: Stream, here: Context, send: Send) -> int:
         """Send chunks; an error before the first is a problem, after it the connection breaks off.
 
-        So it does when the client has not read all by the deadline: it holds a transaction open.
+        So it does when the client has not read all by the deadline, for it holds a transaction
+        open; or, where the answer has a patience instead, takes nothing for so long.
         """
+        loop = asyncio.get_running_loop()
         async with aclosing(answer.chunks) as chunks:
             try:
                 first = await anext(chunks, b"")
@@ -174,10 +177,15 @@ class Edge:
             await send({"type": "http.response.start", "status": answer.status_code,
                         "headers": answer.raw_headers})  # fmt: skip
             try:
-                async with asyncio.timeout_at(here.deadline):
-                    await send({"type": "http.response.body", "body": first, "more_body": True})
-                    async for chunk in chunks:
+                async with asyncio.timeout_at(here.deadline) as answer.limit:
+                    chunk = first
+                    while chunk:
+                        if answer.patience is not None:
+                            answer.limit.reschedule(loop.time() + answer.patience)
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                        if answer.patience is not None:
+                            answer.limit.reschedule(None)
+                        chunk = await anext(chunks, b"")
             except (Failure, TimeoutError) as error:
                 return self._break_off(error, here)
             except asyncio.CancelledError:
@@ -189,6 +197,8 @@ class Edge:
     def _break_off(self, error: Failure | TimeoutError, here: Context) -> int:
         """The status for the log of a response that cannot be finished; the server then closes."""
         problem = from_failure(explain(error))
+        if here.abort is not None:
+            here.abort()  # a polite end would wait for a client that does not read
         log.warning(
             "stream.broken_off", request_id=here.request_id, trace_id=here.trace_id,
             code=problem.code,
@@ -230,7 +240,7 @@ def _check_length(here: Context, process: Process) -> None:
         raise Problem("too_large", f"At most {limit} bytes are accepted here.")
 
 
-async def _check_project(
+async def check_project(
     here: Context, caller: Principal, endpoint: Endpoint, parameters: dict[str, str]
 ) -> None:
     """A key bound to a user or to projects: 404 for others, 403 for what the role may not do."""

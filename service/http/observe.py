@@ -18,6 +18,7 @@ import orjson
 
 if TYPE_CHECKING:
     from service.database.session import Engine
+    from service.http.events import Hub
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 _FLUSH_SECONDS = 0.1
@@ -132,7 +133,7 @@ def _plain_line(at: float, seen: Observation) -> str:
     )
 
 
-def exposition(observer: Observer, engine: Engine) -> Iterator[str]:
+def exposition(observer: Observer, engine: Engine, events: Hub) -> Iterator[str]:
     """The metrics in Prometheus' text format, line by line."""
     yield from _requests(observer.series)
     yield "# TYPE quarry_query_seconds summary\n# HELP quarry_query_seconds Named queries.\n"
@@ -151,6 +152,8 @@ def exposition(observer: Observer, engine: Engine) -> Iterator[str]:
         ("quarry_pool_waiting", pool.waiting),
         ("quarry_pool_limit", pool.options.max_size),
         ("quarry_pool_circuit_open", int(pool.breaker.open)),
+        ("quarry_event_streams", len(events.listeners)),
+        ("quarry_event_topics", events.topics),
     )
     yield from _of_type(
         "counter",

@@ -160,6 +160,11 @@ class _Writer:
                 "description": "If-None-Match names the current version.",
                 "headers": _headers("X-Request-ID", "ETag"),
             }
+        if endpoint.nothing_more:
+            found["204"] = {
+                "description": "Whoever asks has seen the end: do not come back.",
+                "headers": _headers("X-Request-ID"),
+            }
         by_status: dict[int, list[str]] = {}
         for code in problem_codes(endpoint):
             by_status.setdefault(CODES[code].status, []).append(code)
@@ -351,6 +356,7 @@ def _parameters(endpoint: Endpoint) -> list[Json]:
         "IdempotencyKey": endpoint.method == "POST",
         "RequestId": True, "RequestTimeout": True, "TraceParent": True,
     }  # fmt: skip
+    wanted |= dict.fromkeys(endpoint.headers, True)
     return found + [
         {"$ref": f"#/components/parameters/{name}"}
         for name, is_wanted in wanted.items() if is_wanted

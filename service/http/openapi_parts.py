@@ -121,12 +121,25 @@ PARAMETERS: dict[str, Json] = {
         "If-Match", "The ETag of what you have seen; `*` for whatever is there.", required=True,
         pattern=r'^(\*|"[0-9]{1,18}")$',
     ),
+    "IfMatchOptional": _parameter(
+        "If-Match", "The ETag of what you have seen: 412 when it is another by now.",
+        pattern=r'^(\*|"[0-9]{1,18}")$',
+    ),
     "IfNoneMatch": _parameter(
         "If-None-Match", "The ETag of what you have: 304 when it is current."
     ),
     "IdempotencyKey": _parameter(
         "Idempotency-Key", "Makes it safe to send the same request again.",
         pattern=r"^[\x21-\x7e]{1,255}$",
+    ),
+    "CorrelationId": _parameter(
+        "X-Correlation-ID", "What this belongs to beyond the service; 1 to 128 visible ASCII "
+        "characters. Where it is absent: the trace id of traceparent, else a new uuid.",
+        pattern=r"^[\x21-\x7e]{1,128}$",
+    ),
+    "LastEventId": _parameter(
+        "Last-Event-ID", "The `id` of the last event that you have seen: go on behind it.",
+        pattern="^[0-9]{1,18}$",
     ),
     "RequestId": _parameter(
         "X-Request-ID", "Found again in the answer and in every log line. Where it is absent, or "

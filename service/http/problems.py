@@ -147,6 +147,16 @@ _FIELDS: dict[str, tuple[str, str]] = {
     "document_versions_readability_score_range": ("/readability_score", "0 to 100"),
     "document_versions_grammar_score_range": ("/grammar_score", "0 to 100"),
     "document_versions_created_by_fkey": ("/created_by", "no such user"),
+    "agent_executions_status_known": (
+        "/status",
+        "pending, running, needs_input, completed, failed or cancelled",
+    ),
+    "agent_executions_agent_type_length": ("/agent_type", "1 to 50 characters"),
+    "agent_executions_input_object": ("/input", "must be a JSON object"),
+    "agent_executions_output_object": ("/output", "must be a JSON object"),
+    "agent_executions_error_message_length": ("/error_message", "at most 10,000 characters"),
+    "agent_executions_progress_range": ("/progress", "0 to 100"),
+    "agent_executions_requested_by_fkey": ("/requested_by", "no such user"),
 }
 
 

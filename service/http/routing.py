@@ -46,6 +46,8 @@ class Endpoint:
     admin: bool = False
     schema: dict[str, Any] | None = None  # of the answer, where no query gives it
     media_type: str = "application/json"
+    headers: tuple[str, ...] = ()  # of PARAMETERS, besides those that follow from the rest
+    nothing_more: bool = False  # may also answer 204: whoever asks has seen the end
 
     @property
     def writes(self) -> bool:

@@ -1,6 +1,6 @@
 """One module per JSON resource: request struct → named queries → answer."""
 
-from service.resources import docs, documents, health, members, projects, users
+from service.resources import docs, documents, executions, health, members, projects, users
 
 ENDPOINTS = [
     *health.ENDPOINTS,
@@ -8,6 +8,7 @@ ENDPOINTS = [
     *projects.ENDPOINTS,
     *members.ENDPOINTS,
     *documents.ENDPOINTS,
+    *executions.ENDPOINTS,
     *docs.ENDPOINTS,
 ]
 ADMIN_ENDPOINTS = health.ADMIN_ENDPOINTS

@@ -77,7 +77,7 @@ async def detailed(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """The metrics in Prometheus' text format."""
     process = context(request).process
-    text = "".join(exposition(process.observer, process.engine))
+    text = "".join(exposition(process.observer, process.engine, process.events))
     return Answer(text.encode(), content_type=(b"content-type", b"text/plain; version=0.0.4"))
 
 
