@@ -81,6 +81,15 @@ def make_document(client: httpx.Client, project: str, **fields: Any) -> Json:
     return ok(client.post(f"/projects/{project}/documents", json=body), 201)
 
 
+def make_execution(client: httpx.Client, project: str, *steps: str, **fields: Any) -> Json:
+    """A new execution, taken through these states."""
+    path = f"/projects/{project}/agents/executions"
+    made: Json = ok(client.post(path, json={"agent_type": "writer"} | fields), 201)
+    for status in steps:
+        made = ok(client.put(f"{path}/{made['id']}", json={"status": status}))
+    return made
+
+
 def ok(response: httpx.Response, status: int = 200) -> Any:
     """The JSON of an answer that must have this status."""
     assert response.status_code == status, f"{response.status_code} {response.text}"
@@ -106,6 +115,13 @@ def problem(response: httpx.Response, status: int, code: str, *pointers: str) ->
     return body
 
 
+def calls(server: Server) -> dict[str, int]:
+    """How often a server has run each query."""
+    text = httpx.get(f"{server.admin_url}/metrics", timeout=10).text
+    found = re.findall(r'^quarry_query_seconds_count{query="(.+)"} (\d+)$', text, re.MULTILINE)
+    return {name: int(count) for name, count in found}
+
+
 def same_refusal(one: httpx.Response, other: httpx.Response) -> bool:
     """Whether two refusals cannot be told apart by anything but the request's own id."""
     return _refusal(one) == _refusal(other)
@@ -116,7 +132,8 @@ def _refusal(response: httpx.Response) -> tuple[int, Json, Json]:
         n: v for n, v in response.headers.items()
         if n not in ("date", "x-request-id", "content-length")
     }  # fmt: skip
-    body = response.json() if response.content else {}
+    is_json = "json" in response.headers.get("content-type", "")
+    body = response.json() if is_json else {"text": response.text}
     return response.status_code, {k: v for k, v in body.items() if k != "request_id"}, headers
 
 

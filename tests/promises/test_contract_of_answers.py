@@ -85,6 +85,7 @@ def walk(module_database: Database, module_served: Served) -> Walk:
     walk_projects(made)
     walk_members(made)
     walk_documents(made)
+    walk_executions(made)
     walk_refusals(made)
     return made
 
@@ -198,6 +199,38 @@ def walk_documents(call: Walk) -> None:
     call("GET", one + "/diff", project, second, status=422, params={"against": ABSENT})
     third = call("POST", one + "/restore", project, first, status=201)["id"]
     call("DELETE", one, project, third, status=204, headers=match)
+
+
+def walk_executions(call: Walk) -> None:
+    """Every operation on executions; one of them stays, and has ended."""
+    project = call.known["project_id"]
+    every = "/projects/{project_id}/agents/executions"
+    one = every + "/{execution_id}"
+    new = {"agent_type": "writer", "input": {"a": 1}, "requested_by": call.known["user_id"]}
+    first = call.known["execution_id"] = call("POST", every, project, status=201, json=new)["id"]
+    call("POST", every, project, status=201, json={"agent_type": "editor"},
+         headers={"X-Correlation-ID": "trip-7"})  # fmt: skip
+    call("POST", every, project, status=422, json=new | {"requested_by": ABSENT})
+    call("POST", every, project, status=400, json=new, headers={"X-Correlation-ID": "two words"})
+    call("POST", one + "/heartbeat", project, first, status=409)
+    call("PUT", one, project, first, status=409, json={"status": "completed"})
+    call("PUT", one, project, first, status=200, json={"status": "running"})
+    call("POST", one + "/heartbeat", project, first, status=204)
+    call("PUT", one, project, first, status=412, json={"progress": 1}, headers={"If-Match": '"1"'})
+    call("PUT", one, project, first, status=400, json={"progress": 1}, headers={"If-Match": "1"})
+    call("PUT", one, project, first, status=200, json={"progress": 50, "output": {"b": 2}},
+         headers={"If-Match": '"2"'})  # fmt: skip
+    call("PUT", one, project, first, status=200, json={"status": "completed"})
+    unchanged(call, one, project, first)
+    lists(call, every, project, total=True)
+    lists(call, every, project, params={"status": "pending"})
+    lists(call, every, project, params={"correlation_id": "trip-7"})
+    stream = call("GET", one + "/events", project, first, status=200)
+    assert stream.count("\nid: ") == 4
+    call("GET", one + "/events", project, first, status=204, headers={"Last-Event-ID": "4"})
+    call("GET", one + "/events", project, first, status=400, headers={"Last-Event-ID": "x"})
+    call("GET", "/projects/{project_id}/agents/metrics", project, status=200)
+    call("GET", "/projects/{project_id}/agents/metrics", project, status=422, params={"days": 366})
 
 
 def unchanged(call: Walk, path: str, *ids: str, **options: Any) -> None:

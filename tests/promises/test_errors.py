@@ -26,6 +26,7 @@ from tests.promises.helpers import (
     Tenant,
     absent,
     make_document,
+    make_execution,
     make_project,
     make_user,
     ok,
@@ -40,7 +41,7 @@ pytestmark = pytest.mark.xdist_group("errors")
 
 LIMIT = 2 * 1024 * 1024
 # No endpoint of this version can answer them; an endpoint that can must be added to CASES.
-NOT_YET = {"gone", "illegal_transition", "version_conflict"}
+NOT_YET = {"gone", "version_conflict"}
 
 
 class Stage:
@@ -100,6 +101,12 @@ def in_progress(stage: Stage) -> httpx.Response:
     return answer
 
 
+def illegal_step(stage: Stage) -> httpx.Response:
+    ended = make_execution(stage.client, stage.project, "cancelled")["id"]
+    path = f"{stage.path}/agents/executions/{ended}"
+    return stage.client.put(path, json={"status": "pending"})
+
+
 def rate_limited(stage: Stage) -> httpx.Response:
     client = stage.tenant.caller(rate_limit=1)
     return [client.get("/projects") for _ in range(4)][-1]
@@ -115,6 +122,7 @@ CASES: dict[str, tuple[int, Callable[[Stage], httpx.Response]]] = {
     "method_not_allowed": (405, lambda s: s.client.patch("/projects")),
     "conflict": (409, lambda s: s.post(None, f"{s.path}/restore")),
     "duplicate": (409, lambda s: s.post({"email": "TAKEN@example.org", "name": "x"}, "/users")),
+    "illegal_transition": (409, illegal_step),
     "idempotency_in_progress": (409, in_progress),
     "stale_etag": (412, lambda s: s.put(**{"If-Match": '"77"'})),
     "too_large": (413, lambda s: s.client.post("/projects", content=b" " * (LIMIT + 1))),
@@ -478,7 +486,7 @@ def test_a_method_that_a_path_does_not_have_is_405_and_names_those_it_has(stage:
     for path, methods in by_path.items():
         known = methods | ({"HEAD"} if "GET" in methods else set())
         target = path.replace("{email}", "a@b.cd")
-        for name in ("project_id", "user_id", "document_id"):
+        for name in ("project_id", "user_id", "document_id", "execution_id"):
             target = target.replace(f"{{{name}}}", absent())
         for method in every - known:
             answer = stage.client.request(method, target)

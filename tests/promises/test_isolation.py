@@ -30,6 +30,7 @@ from tests.promises.helpers import (
     absent,
     events,
     make_document,
+    make_execution,
     make_project,
     make_user,
     ok,
@@ -74,6 +75,13 @@ NEEDS: dict[tuple[str, str], Json] = {
     ("DELETE", "/projects/{project_id}/documents/{document_id}"): {},
     ("GET", "/projects/{project_id}/documents/{document_id}/diff"): {},
     ("POST", "/projects/{project_id}/documents/{document_id}/restore"): {},
+    ("POST", "/projects/{project_id}/agents/executions"): {"json": {"agent_type": MARK}},
+    ("GET", "/projects/{project_id}/agents/executions"): {"params": {"status": "running"}},
+    ("GET", "/projects/{project_id}/agents/executions/{execution_id}"): {},
+    ("PUT", "/projects/{project_id}/agents/executions/{execution_id}"): {"json": {"progress": 9}},
+    ("POST", "/projects/{project_id}/agents/executions/{execution_id}/heartbeat"): {},
+    ("GET", "/projects/{project_id}/agents/executions/{execution_id}/events"): {},
+    ("GET", "/projects/{project_id}/agents/metrics"): {},
 }
 # Endpoints without an id: lists, and those that make rows; each has a test below.
 WITHOUT_ID = {
@@ -84,11 +92,14 @@ WITHOUT_ID = {
 LISTS = ("/users", "/projects")
 # These are about a deleted project.
 DELETED = {"/projects/{project_id}/restore", "/projects/{project_id}/purge"}
+# These are about an execution that has ended: the events of another one never do.
+ENDED = {"/projects/{project_id}/agents/executions/{execution_id}/events"}
 # A foreign user in one's own project is a bad reference, as an absent one is.
 REFERENCES = {("PUT", "/projects/{project_id}/members/{user_id}")}
 
 TABLES = ("workspace.users", "workspace.projects", "workspace.project_members",
-          "workspace.document_versions", "workspace.document_counters")  # fmt: skip
+          "workspace.document_versions", "workspace.agent_executions",
+          "workspace.document_counters")  # fmt: skip
 
 
 class Rows(NamedTuple):
@@ -97,6 +108,8 @@ class Rows(NamedTuple):
     user_id: str
     project_id: str
     document_id: str
+    execution_id: str
+    ended: str
     deleted: str
 
     def ids(self) -> list[str]:
@@ -112,14 +125,17 @@ class World(NamedTuple):
 
 
 def furnish(client: httpx.Client, word: str = "plain") -> Rows:
-    """A user, a project of his with two versions of a document, and a deleted project."""
+    """A user, a project of his with two versions of a document, an execution that runs and one
+    that has ended, and a deleted project."""
     user = make_user(client, email=f"{unique(word)}@example.org", name=word)["id"]
     project = make_project(client, name=f"{word} {unique()}", created_by=user)["id"]
     make_document(client, project, content=f"{word} first")
     document = make_document(client, project, content=f"{word} second")["id"]
+    running = make_execution(client, project, "running", agent_type=word)["id"]
+    ended = make_execution(client, project, "cancelled", agent_type=word)["id"]
     deleted = make_project(client, name=f"{word} deleted", created_by=user)["id"]
     assert client.delete(f"/projects/{deleted}", headers=ANY_VERSION).status_code == 204
-    return Rows(user, project, document, deleted)
+    return Rows(user, project, document, running, ended, deleted)
 
 
 def attempts(method: str, path: str, own: Rows, foreign: Rows) -> Iterator[tuple[str, str, bool]]:
@@ -130,10 +146,18 @@ def attempts(method: str, path: str, own: Rows, foreign: Rows) -> Iterator[tuple
             continue
         ids: list[dict[str, str]] = [{}, {}]
         for name, is_foreign in zip(names, places, strict=True):
-            theirs = foreign.deleted if path in DELETED else getattr(foreign, name)
-            ids[0][name] = theirs if is_foreign else getattr(own, name)
-            ids[1][name] = absent() if is_foreign else getattr(own, name)
+            theirs, mine = (id_of(rows, path, name) for rows in (foreign, own))
+            ids[0][name] = theirs if is_foreign else mine
+            ids[1][name] = absent() if is_foreign else mine
         yield path.format(**ids[0]), path.format(**ids[1]), all(places)
+
+
+def id_of(rows: Rows, path: str, name: str) -> str:
+    """The id of the row that a path is about."""
+    if path in DELETED:
+        return rows.deleted
+    name = "ended" if path in ENDED and name == "execution_id" else name
+    return str(getattr(rows, name))
 
 
 def leaks_by_id(world: World, method: str, path: str) -> list[str]:
@@ -167,6 +191,8 @@ def leaks_in_lists(world: World) -> list[str]:
         ("/projects", {"created_by": foreign.user_id}),
         (f"/projects/{own.project_id}/members", {}),
         (f"/projects/{own.project_id}/documents", {"include": "content"}),
+        (f"/projects/{own.project_id}/agents/executions", {}),
+        (f"/projects/{own.project_id}/agents/executions", {"status": "running"}),
         (f"/projects/{own.project_id}/documents/search", {"q": f"{MARK} or plain"}),
     ]
     found = []
@@ -442,6 +468,14 @@ FOREIGN_LINKS = {
         "INSERT INTO workspace.document_versions"
         " (tenant_id, project_id, document_type, content, based_on)"
         " VALUES (%(own)s, %(own_project)s, 'report', 'x', %(document)s)",
+    "an execution in a foreign project":
+        "INSERT INTO workspace.agent_executions"
+        " (tenant_id, project_id, agent_type, correlation_id)"
+        " VALUES (%(own)s, %(project)s, 'a', 'c')",
+    "an execution for a foreign user":
+        "INSERT INTO workspace.agent_executions"
+        " (tenant_id, project_id, agent_type, correlation_id, requested_by)"
+        " VALUES (%(own)s, %(own_project)s, 'a', 'c', %(user)s)",
     "a counter of a foreign project":
         "INSERT INTO workspace.document_counters VALUES (%(own)s, %(project)s, 'x', 1)",
     "a key of a foreign user":
@@ -467,7 +501,7 @@ def test_a_link_across_tenants_cannot_be_stored_even_by_a_superuser(
         superuser.execute(statement, values)
 
 
-@pytest.mark.parametrize("table", TABLES[:4])
+@pytest.mark.parametrize("table", TABLES[:5])
 def test_a_row_cannot_be_moved_to_another_tenant_even_by_a_superuser(
     world: World, table: str
 ) -> None:

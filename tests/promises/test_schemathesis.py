@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from service.resources import ENDPOINTS
 from tests.conftest import Served
-from tests.promises.helpers import make_document, make_project, make_user
+from tests.promises.helpers import make_document, make_execution, make_project, make_user
 from tests.support.cluster import Database
 
 pytestmark = pytest.mark.xdist_group("schemathesis")  # one server for all
@@ -66,7 +66,10 @@ class Aimed:
         user = make_user(client)["id"]
         project = make_project(client, created_by=user)["id"]
         document = make_document(client, project)["id"]
-        self._ids = {"user_id": user, "project_id": project, "document_id": document}
+        ended = make_execution(client, project, "cancelled")["id"]  # its events have an end
+        self._ids = {
+            "user_id": user, "project_id": project, "document_id": document, "execution_id": ended,
+        }  # fmt: skip
 
     def aim(self, case: Case[Any]) -> None:
         """Lead to what is there, and to its version: by chance, an id leads to nothing."""
