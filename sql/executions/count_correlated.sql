@@ -10,9 +10,9 @@ SELECT count(*)
  WHERE e.tenant_id = :tenant_id
    AND e.project_id = :project_id
    AND e.correlation_id = :correlation_id
-   AND (:agent_type::text IS NULL OR e.agent_type = :agent_type)
-   AND (:status::text IS NULL OR e.status = :status)
-   AND e.created_at >= (SELECT coalesce(:since::timestamptz, '-infinity'))
+   AND CASE WHEN :agent_type::text IS NULL THEN true ELSE e.agent_type = :agent_type END
+   AND CASE WHEN :status::text IS NULL THEN true ELSE e.status = :status END
+   AND e.created_at >= (SELECT greatest(:since::timestamptz, '-infinity'))
    AND EXISTS (SELECT FROM workspace.projects AS p
                 WHERE p.tenant_id = :tenant_id
                   AND p.id = :project_id

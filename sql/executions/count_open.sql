@@ -10,8 +10,8 @@ SELECT count(*)
    AND e.project_id = :project_id
    AND e.status = :status
    AND e.status IN ('pending', 'running', 'needs_input')
-   AND (:agent_type::text IS NULL OR e.agent_type = :agent_type)
-   AND e.created_at >= (SELECT coalesce(:since::timestamptz, '-infinity'))
+   AND CASE WHEN :agent_type::text IS NULL THEN true ELSE e.agent_type = :agent_type END
+   AND e.created_at >= (SELECT greatest(:since::timestamptz, '-infinity'))
    AND EXISTS (SELECT FROM workspace.projects AS p
                 WHERE p.tenant_id = :tenant_id
                   AND p.id = :project_id

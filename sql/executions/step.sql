@@ -18,7 +18,7 @@ UPDATE workspace.agent_executions AS e
  WHERE e.tenant_id = :tenant_id
    AND e.project_id = :project_id
    AND e.id = :execution_id
-   AND (:expected_version::bigint IS NULL OR e.version = :expected_version)
+   AND CASE WHEN :expected_version::bigint IS NULL THEN true ELSE e.version = :expected_version END
    AND EXISTS (SELECT FROM workspace.projects AS p
                 WHERE p.tenant_id = :tenant_id
                   AND p.id = :project_id

@@ -1,4 +1,4 @@
--- Everything of 0006 in reverse order.
+-- Everything of 0008 in reverse order.
 
 SET LOCAL lock_timeout = '3s';
 

@@ -1,4 +1,4 @@
--- depends: 0005-documents
+-- depends: 0007-domains
 -- Events that callers follow, and the executions of agents with the state machine that they keep.
 
 SET LOCAL lock_timeout = '3s';
