@@ -22,6 +22,9 @@ class _documents:
     class _annotate(QueryName):
         def __call__(self, *, project_id: UUID, document_id: UUID, expected_revision: int | None = ..., metadata: Json | None = ..., readability_score: float | None = ..., grammar_score: float | None = ...) -> One: ...
     annotate: _annotate
+    class _count(QueryName):
+        def __call__(self, *, project_id: UUID, document_type: str | None = ..., latest_only: bool) -> Value: ...
+    count: _count
     class _create(QueryName):
         def __call__(self, *, project_id: UUID, document_type: str, content: str, metadata: Json | None = ..., readability_score: float | None = ..., grammar_score: float | None = ..., created_by: UUID | None = ...) -> One: ...
     create: _create
@@ -55,6 +58,9 @@ class _documents:
     class _search(QueryName):
         def __call__(self, *, project_id: UUID, q: str, document_type: str | None = ..., latest_only: bool) -> Page: ...
     search: _search
+    class _search_count(QueryName):
+        def __call__(self, *, project_id: UUID, q: str, document_type: str | None = ..., latest_only: bool) -> Value: ...
+    search_count: _search_count
 
 class _events:
     class _after(QueryName):
@@ -139,6 +145,9 @@ class _keys:
     tenant: _tenant
 
 class _members:
+    class _count(QueryName):
+        def __call__(self, *, project_id: UUID) -> Value: ...
+    count: _count
     class _delete(QueryName):
         def __call__(self, *, project_id: UUID, user_id: UUID) -> Affected: ...
     delete: _delete
@@ -191,6 +200,9 @@ class _projects:
     class _restore(QueryName):
         def __call__(self, *, project_id: UUID) -> One: ...
     restore: _restore
+    class _strangers(QueryName):
+        def __call__(self, *, items: Json) -> Value: ...
+    strangers: _strangers
     class _update(QueryName):
         def __call__(self, *, project_id: UUID, expected_version: int | None = ..., name: str | None = ..., status: str | None = ..., language: str | None = ..., current_step: int | None = ..., metadata: Json | None = ...) -> One: ...
     update: _update
@@ -257,6 +269,9 @@ class _users:
     class _redact(QueryName):
         def __call__(self, *, user_id: UUID) -> Value: ...
     redact: _redact
+    class _taken(QueryName):
+        def __call__(self, *, items: Json) -> Value: ...
+    taken: _taken
     class _update(QueryName):
         def __call__(self, *, user_id: UUID, email: str | None = ..., name: str | None = ..., profile: Json | None = ...) -> One: ...
     update: _update

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
@@ -11,12 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.database.session import Row
+from service.http.coding import etag_of, plain
 from service.http.context import context
 from service.http.problems import Problem
 
 Headers = list[tuple[bytes, bytes]]
 
 _JSON = (b"content-type", b"application/json")
+_ETAG = re.compile(r'(?:W/)?"[^"]+"')
+_ETAGS = re.compile(rf"{_ETAG.pattern}(?:[ \t]*,[ \t]*{_ETAG.pattern})*")
 
 
 class Answer(Response):
@@ -61,15 +65,22 @@ def entity(row: Row | None, request: Request) -> Response:
     if row.etag is None:
         return Answer(row.body)
     etag = quoted(row.etag)
+    if request.method in ("GET", "HEAD") and is_known(request, etag):
+        return unchanged(request, etag, row.body)
+    return Answer(row.body, 200, [(b"etag", etag.encode())])
+
+
+def is_known(request: Request, etag: str) -> bool:
+    """Whether If-None-Match says that the caller has this version."""
     known = context(request).headers.get(b"if-none-match")
-    headers = [(b"etag", etag.encode())]
-    if (
-        known is not None
-        and request.method in ("GET", "HEAD")
-        and matches(known.decode("latin-1"), etag)
-    ):
-        return no_content(headers, status=304)
-    return Answer(row.body, 200, headers)
+    return known is not None and matches(known.decode("latin-1"), etag)
+
+
+def unchanged(request: Request, etag: str, body: bytes, headers: Headers | None = None) -> Response:
+    """304 with the ETag that this body would go out with."""
+    accepted = context(request).headers.get(b"accept-encoding", b"")
+    sent = etag_of(etag, len(body), accepted)
+    return no_content([(b"etag", sent.encode()), *(headers or ())], status=304)
 
 
 def created(row: Row | None, location: str) -> Response:
@@ -105,14 +116,14 @@ def matches(header: str, etag: str) -> bool:
     """Whether an If-None-Match list names the ETag (weak comparison, RFC 9110 13.1.2)."""
     if header.strip() == "*":
         return True
-    return any(part.strip().removeprefix("W/") == etag for part in header.split(","))
+    return any(plain(part.strip().removeprefix("W/")) == etag for part in header.split(","))
 
 
 def expected_version(request: Request) -> int | None:
     """The version that If-Match asks for; None for `*`.
 
-    Raises Problem precondition_required without the header, bad_header when it is no single ETag of
-    ours, stale_etag for a weak one (RFC 9110 wants strong comparison).
+    Raises Problem precondition_required without the header, bad_header when it does not name one
+    version, stale_etag for a weak ETag (RFC 9110 wants strong comparison).
     """
     header = context(request).header(b"if-match")
     if header is None:
@@ -125,11 +136,15 @@ def parse_if_match(header: str) -> int | None:
     value = header.strip()
     if value == "*":
         return None
-    digits = value[1:-1]
-    if len(value) < 3 or value[0] != '"' or value[-1] != '"' or not digits.isascii():
-        if value.startswith("W/"):
-            raise Problem("stale_etag", "If-Match needs a strong ETag.")
+    if not _ETAGS.fullmatch(value):
         raise Problem("bad_header", "If-Match must be one ETag of this resource, or *.")
-    if not digits.isdigit() or len(digits) > 18:
+    named = {plain(etag) for etag in _ETAG.findall(value)}
+    if len(named) > 1:
+        raise Problem("bad_header", "If-Match may name one version only, or *.")
+    etag = named.pop()
+    if etag.startswith("W/"):
+        raise Problem("stale_etag", "If-Match needs a strong ETag.")
+    digits = etag[1:-1]
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
         raise Problem("stale_etag")
     return int(digits)

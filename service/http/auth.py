@@ -35,6 +35,7 @@ _KEY = re.compile(rb"qk_([0-9a-f]{32})_([A-Za-z0-9_-]{43})\Z")
 _SUBJECT = re.compile(r"[A-Za-z0-9_.:@/+=-]{1,200}\Z")
 _TENANT = re.compile(r"[A-Za-z0-9-]{1,63}\Z")  # a name or an id
 _DEAF_SECONDS = 1.0  # how long a caller is remembered while no listener is connected
+_SILENT_SECONDS = 5.0  # a JWKS URL that failed is left alone for so long
 _MAX_TOKEN = 8192
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
@@ -135,13 +136,24 @@ class Authenticator:
                 tenant_id = await db.value(sql.keys.tenant, tenant=tenant)
         if tenant_id is None:
             raise unauthenticated("The token's tenant is unknown or disabled.")
-        user = parse_uuid(str(claims.get("user_id", "")))
+        named = claims.get("user_id")
+        user = None if named is None else parse_uuid(str(named))
+        identity = Identity(tenant_id, f"sub:{subject}", str(user or ""))
+        if named is not None and not await self._lives(user, identity, deadline - time.monotonic()):
+            raise unauthenticated("The token's user is unknown or deleted.")
         return Principal(
-            Identity(tenant_id, f"sub:{subject}", str(user or "")),
+            identity,
             frozenset(_words(claims.get("scope"))),
             user_id=user,
             expires_at=float(claims["exp"]),
         )
+
+    async def _lives(self, user: UUID | None, identity: Identity, seconds: float) -> bool:
+        """Whether it is a live user of the identity's tenant."""
+        if user is None:
+            return False
+        async with self._engine.session(identity, "auth", seconds) as db:
+            return await db.one(sql.users.get, user_id=user) is not None
 
     async def _claims(self, token: bytes, seconds: float) -> dict[str, Any]:
         try:
@@ -149,7 +161,11 @@ class Authenticator:
                 return await self._tokens.claims(token.decode("ascii"))
         except TimeoutError:
             raise Problem("deadline_exceeded") from None
-        except (jwt.PyJWTError, ValueError, OSError) as error:  # the latter two: of the JWKS URL
+        except KeysUnavailable as error:
+            log.warning("auth.keys_unavailable", reason=str(error))
+            retry_after = str(int(_SILENT_SECONDS))
+            raise Problem("auth_unavailable", headers={"Retry-After": retry_after}) from None
+        except (jwt.PyJWTError, ValueError) as error:
             log.info("auth.token_refused", reason=type(error).__name__)
             raise unauthenticated("The token is not valid.") from None
 
@@ -178,13 +194,34 @@ def _words(scope: Any) -> list[str]:
     return [str(word) for word in scope] if isinstance(scope, list) else []
 
 
+class KeysUnavailable(Exception):
+    """The JWKS URL cannot be reached, or does not answer with keys."""
+
+
+class PublishedKeys(jwt.PyJWKClient):
+    """The keys at a JWKS URL. Runs in threads; after a failure it does not ask again for a moment,
+    or each token would hold a thread for as long as the URL hangs."""
+
+    silent_until = 0.0
+
+    def fetch_data(self) -> Any:
+        """Raises jwt.PyJWKClientConnectionError, whatever went wrong."""
+        if time.monotonic() < self.silent_until:
+            raise jwt.PyJWKClientConnectionError("the last attempt failed a moment ago")
+        try:
+            return super().fetch_data()
+        except (jwt.PyJWTError, ValueError, OSError) as error:
+            self.silent_until = time.monotonic() + _SILENT_SECONDS
+            raise jwt.PyJWKClientConnectionError(f"{type(error).__name__}: {error}") from error
+
+
 class Tokens:
     """Verifies JWTs: HS256 by a secret, RS256 and ES256 by a JWKS file or URL, never mixed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._secret = settings.jwt_secret
-        self._keys: jwt.PyJWKClient | None = None
+        self._keys: PublishedKeys | None = None
         self._file: jwt.PyJWKSet | None = None
         if self._secret is not None and len(self._secret.encode()) < 32:
             raise ValueError("QUARRY_JWT_SECRET must have at least 32 bytes")
@@ -195,7 +232,7 @@ class Tokens:
             local = parts.hostname in ("localhost", "127.0.0.1", "::1")
             if parts.scheme != "https" and not (parts.scheme == "http" and local):
                 raise ValueError("QUARRY_JWT_JWKS_URL must be https")
-            self._keys = jwt.PyJWKClient(settings.jwt_jwks_url, timeout=5, lifespan=300)
+            self._keys = PublishedKeys(settings.jwt_jwks_url, timeout=5, lifespan=300)
 
     @property
     def accepted(self) -> bool:
@@ -203,7 +240,7 @@ class Tokens:
         return self._secret is not None or self._file is not None or self._keys is not None
 
     async def claims(self, token: str) -> dict[str, Any]:
-        """The verified claims. Raises jwt.PyJWTError."""
+        """The verified claims. Raises jwt.PyJWTError, ValueError, KeysUnavailable."""
         algorithm = jwt.get_unverified_header(token).get("alg")
         key: Any
         if algorithm == "HS256" and self._secret is not None:
@@ -225,13 +262,19 @@ class Tokens:
         )
 
     async def _public_key(self, token: str, algorithm: str) -> Any:
-        """The key that the token names, if it is one of this algorithm. Raises jwt.PyJWTError."""
+        """The key that the token names, if it is one of this algorithm.
+
+        Raises jwt.PyJWTError, KeysUnavailable.
+        """
         if self._file is not None:
             wanted = jwt.get_unverified_header(token).get("kid")
             keys = [k for k in self._file.keys if wanted in (None, k.key_id)]
         else:
             assert self._keys is not None  # noqa: S101  (claims() checked)
-            keys = [await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token)]
+            try:
+                keys = [await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token)]
+            except jwt.PyJWKClientConnectionError as error:
+                raise KeysUnavailable(str(error)) from None
         for found in keys:
             if found.algorithm_name == algorithm:
                 return found.key

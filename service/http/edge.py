@@ -7,7 +7,6 @@ observed exactly once.
 from __future__ import annotations
 
 import asyncio
-import gzip
 import itertools
 import re
 import secrets
@@ -23,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.database.errors import Failure, explain
 from service.database.tree import sql
-from service.http import idempotency
+from service.http import coding, idempotency
 from service.http.answers import Answer, Stream
 from service.http.context import Context, Principal, Process
 from service.http.inputs import parse_uuid, query
@@ -36,7 +35,6 @@ log = structlog.get_logger("quarry.http")
 _PROBLEM = (b"content-type", b"application/problem+json")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:@/+=-]{1,128}\Z")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
-_COMPRESS_FROM = 1024  # bytes
 _WATCH_AFTER = 0.1  # seconds until a read starts to watch whether its client hangs up
 _CLOSED_BY_CLIENT = 499  # in the log only; nobody receives it
 
@@ -122,7 +120,7 @@ class Edge:
             if process.settings.rate_limit or caller.rate_limit:
                 here.extra_headers += process.limiter.take(caller)
             if not caller.allows(endpoint.scope):
-                raise Problem("forbidden", f"This needs the scope {endpoint.scope}.")
+                raise Problem("forbidden", f"This needs the scope `{endpoint.scope}`.")
             if caller.restricted:
                 await check_project(here, caller, endpoint, parameters)
             if scope["query_string"] and not endpoint.query:
@@ -152,9 +150,7 @@ class Edge:
             headers.append((b"connection", b"close"))
         if isinstance(answer, Stream):
             return await self._send_stream(answer, here, send)
-        body = bytes(answer.body)
-        if len(body) > _COMPRESS_FROM and b"gzip" in here.headers.get(b"accept-encoding", b""):
-            body = _compress(body, headers)
+        body = coding.encode(answer, here.headers.get(b"accept-encoding", b""))
         await send(
             {"type": "http.response.start", "status": answer.status_code, "headers": headers}
         )
@@ -168,7 +164,9 @@ class Edge:
         open; or, where the answer has a patience instead, takes nothing for so long.
         """
         loop = asyncio.get_running_loop()
-        async with aclosing(answer.chunks) as chunks:
+        accepted = here.headers.get(b"accept-encoding", b"")
+        packed = coding.encode_stream(answer.chunks, answer.raw_headers, accepted)
+        async with aclosing(packed) as chunks:
             try:
                 first = await anext(chunks, b"")
             except (Problem, Failure) as error:
@@ -260,6 +258,8 @@ async def check_project(
         raise Problem("not_found")
     if endpoint.writes and role == "viewer":
         raise Problem("forbidden", "A viewer reads only.")
+    if endpoint.owner and role != "owner":
+        raise Problem("forbidden", "Only an owner of the project does this.")
 
 
 class HangUpWatches:
@@ -326,17 +326,6 @@ def _render(problem: Problem, here: Context) -> Response:
     headers = [(n.lower().encode(), v.encode()) for n, v in problem.headers.items()]
     headers.append((b"cache-control", b"no-store"))
     return Answer(body, problem.status, headers, _PROBLEM)
-
-
-def _compress(body: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
-    packed = gzip.compress(body, compresslevel=1, mtime=0)
-    headers[:] = [h for h in headers if h[0] != b"content-length"]
-    headers += [
-        (b"content-length", b"%d" % len(packed)),
-        (b"content-encoding", b"gzip"),
-        (b"vary", b"accept-encoding"),
-    ]
-    return packed
 
 
 def _where(error: BaseException) -> list[str]:

@@ -71,7 +71,7 @@ def problem_codes(endpoint: Endpoint) -> list[str]:
     found = {"bad_header", "internal", *endpoint.problems}
     if endpoint.scope is not None:
         found |= {
-            "unauthenticated", "forbidden", "rate_limited",
+            "unauthenticated", "forbidden", "rate_limited", "auth_unavailable",
             "database_unavailable", "pool_exhausted", "deadline_exceeded",
         }  # fmt: skip
         if endpoint.writes:
@@ -325,6 +325,8 @@ def _description(endpoint: Endpoint) -> str:
         parts.append(f"Needs the scope `{endpoint.scope}`.")
     if endpoint.admin:
         parts.append("Refused to keys that are bound to a user or to projects.")
+    if endpoint.owner:
+        parts.append("A key that acts as a user does this as an owner of the project only.")
     return "\n\n".join(filter(None, parts))
 
 

@@ -119,7 +119,7 @@ def _parameter(name: str, meaning: str, required: bool = False, **schema: Any) -
 PARAMETERS: dict[str, Json] = {
     "IfMatch": _parameter(
         "If-Match", "The ETag of what you have seen; `*` for whatever is there.", required=True,
-        pattern=r'^(\*|"[0-9]{1,18}")$',
+        pattern=r'^(\*|"[0-9]{1,18}(-gzip)?")$',
     ),
     "IfMatchOptional": _parameter(
         "If-Match", "The ETag of what you have seen: 412 when it is another by now.",

@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -22,13 +22,13 @@ from starlette.responses import Response
 
 from service.database.queries import Query
 from service.http.answers import Answer, Stream
+from service.http.coding import NDJSON, accepts
 from service.http.context import context, session
 from service.http.inputs import Q, flag, number, parse_uuid, query, text
 from service.http.problems import Problem
 
 LIMIT, MOST = 50, 200
 _TAG_BYTES = 12
-NDJSON = b"application/x-ndjson"
 
 PAGING: Q = {
     "limit": number("Items per page.", 1, MOST, LIMIT),
@@ -41,8 +41,9 @@ async def listing(request: Request, name: Any, count: Any = None, /, **filters: 
     """Answer a list from a `:page` query; `count` names the `:value` query of its total."""
     asked = query(request)
     here = context(request)
-    if NDJSON in here.headers.get(b"accept", b""):
-        return Stream(session(request).stream(name, **filters), NDJSON)
+    if accepts(here.headers.get(b"accept", b""), NDJSON):
+        read = request.method == "GET"  # HEAD wants nothing of it
+        return Stream(session(request).stream(name, **filters) if read else _nothing(), NDJSON)
     engine = here.process.engine
     seal = _seal(request, engine.queries[name], filters)
     after = None if asked["cursor"] is None else _open(asked["cursor"], engine.queries[name], seal)
@@ -52,6 +53,11 @@ async def listing(request: Request, name: Any, count: Any = None, /, **filters: 
         if count is not None and asked["include_total"]:
             total = await db.value(count, **filters)
     return _answer(request, page.items, page.cursor, seal, total)
+
+
+async def _nothing() -> AsyncGenerator[bytes, None]:
+    for chunk in list[bytes]():
+        yield chunk
 
 
 def _answer(

@@ -7,7 +7,7 @@ constraint names to the field of the request that is at fault.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -51,6 +51,9 @@ CODES: dict[str, Code] = {
     "precondition_required": Code(428, "Precondition required", "Send If-Match."),
     "rate_limited": Code(429, "Rate limited", "Wait for Retry-After seconds."),
     "internal": Code(500, "Internal error", "Our fault; the request id finds the log entry."),
+    "auth_unavailable": Code(
+        503, "Cannot check credentials", "The keys that tokens are checked with cannot be had now."
+    ),
     "database_unavailable": Code(503, "Database unavailable", "Try again after Retry-After."),
     "pool_exhausted": Code(503, "Too busy", "No connection came free in time."),
     "draining": Code(503, "Draining", "This process is stopping; another one will answer."),
@@ -169,6 +172,14 @@ _STATES: dict[str, tuple[str, str]] = {
 def field_of(constraint: str) -> tuple[str, str] | None:
     """The field that a constraint is about, and what to tell the caller."""
     return _FIELDS.get(constraint)
+
+
+def refused(code: str, constraint: str, items: Iterable[int] | None = None) -> Problem:
+    """What a constraint refused: its field, in each of these items (from 0) of a bulk body."""
+    pointer, message = _FIELDS[constraint]
+    places = [""] if items is None else [f"/{item}" for item in items]
+    errors = [FieldError(place + pointer, code, message) for place in places]
+    return Problem(code, errors=errors, extra={"constraint": constraint})
 
 
 def from_failure(failure: Failure) -> Problem:

@@ -44,6 +44,7 @@ class Endpoint:
     timeout_ms: int | None = None
     problems: tuple[str, ...] = ()
     admin: bool = False
+    owner: bool = False  # of the project, where the key acts as a user
     schema: dict[str, Any] | None = None  # of the answer, where no query gives it
     media_type: str = "application/json"
     headers: tuple[str, ...] = ()  # of PARAMETERS, besides those that follow from the rest

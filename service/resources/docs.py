@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from service import resources
 from service.http import openapi
-from service.http.answers import Answer, Headers, matches, no_content, quoted
+from service.http.answers import Answer, Headers, is_known, quoted, unchanged
 from service.http.context import context
 from service.http.routing import Endpoint
 
@@ -50,11 +50,10 @@ def _unless_known(
     request: Request, body: bytes, etag: str, content_type: tuple[bytes, bytes], headers: Headers
 ) -> Response:
     """The body, or 304 when the caller has it."""
-    tagged = [(b"etag", etag.encode()), (b"cache-control", b"no-cache"), *headers]
-    known = context(request).header(b"if-none-match")
-    if known is not None and matches(known, etag):
-        return no_content(tagged, status=304)
-    return Answer(body, 200, tagged, content_type)
+    headers = [(b"cache-control", b"no-cache"), *headers]
+    if is_known(request, etag):
+        return unchanged(request, etag, body, headers)
+    return Answer(body, 200, [(b"etag", etag.encode()), *headers], content_type)
 
 
 @functools.cache

@@ -26,8 +26,8 @@ from service.http.inputs import (
     query,
     text,
 )  # fmt: skip
-from service.http.paging import PAGING, listing
-from service.http.problems import Problem, invalid
+from service.http.paging import PAGING, TOTAL, listing
+from service.http.problems import Problem, invalid, refused
 from service.http.routing import Endpoint
 from service.resources.diff import unified
 from service.resources.projects import creator
@@ -76,8 +76,11 @@ async def create(request: Request) -> Response:
     """The next version of a document type."""
     values = given(await body(request, DocumentCreate))
     values["created_by"] = creator(principal(request), values["created_by"])
+    project_id = path_uuid(request)
     async with session(request) as db:
-        row = await db.one(sql.documents.create, project_id=path_uuid(request), **values)
+        row = await db.one(sql.documents.create, project_id=project_id, **values)
+        if row is None and await db.value(sql.projects.version, project_id=project_id) is not None:
+            raise refused("foreign_key", "document_versions_created_by_fkey")
         return created(row, _location(request))
 
 
@@ -107,7 +110,7 @@ async def index(request: Request) -> Response:
     await _require_project(request, project_id)
     name = sql.documents.list_full if asked["include"] == "content" else sql.documents.list
     return await listing(
-        request, name, project_id=project_id,
+        request, name, sql.documents.count, project_id=project_id,
         document_type=asked["document_type"], latest_only=asked["latest_only"],
     )  # fmt: skip
 
@@ -117,7 +120,8 @@ async def search(request: Request) -> Response:
     asked, project_id = query(request), path_uuid(request)
     await _require_project(request, project_id)
     return await listing(
-        request, sql.documents.search, project_id=project_id, q=asked["q"],
+        request, sql.documents.search, sql.documents.search_count,
+        project_id=project_id, q=asked["q"],
         document_type=asked["document_type"], latest_only=asked["latest_only"],
     )  # fmt: skip
 
@@ -140,8 +144,17 @@ async def revise(request: Request) -> Response:
             expected_revision=expected, **values,
         )  # fmt: skip
         if row is None:
-            raise await _missing_or_stale(db, project_id, document_id)
+            raise await _why_not_revised(db, project_id, document_id, values["created_by"])
         return created(row, _location(request))
+
+
+async def _why_not_revised(db: Any, project_id: Any, document_id: Any, creator_id: Any) -> Problem:
+    problem = await _missing_or_stale(db, project_id, document_id)
+    if problem.code == "not_found" or creator_id is None:
+        return problem
+    if await db.one(sql.users.get, user_id=creator_id) is not None:
+        return problem
+    return refused("foreign_key", "document_versions_created_by_fkey")
 
 
 async def annotate(request: Request) -> Response:
@@ -233,13 +246,14 @@ ENDPOINTS = [
     Endpoint("GET", _ALL, index, READ, "List document versions", "documents",
              answers="documents.list_full",
              query=_TYPE | _LATEST
-             | {"include": one_of("Also give this.", "content")} | PAGING),
+             | {"include": one_of("Also give this.", "content")} | PAGING | TOTAL),
     Endpoint("GET", _ALL + "/latest", latest, READ, "The highest version of a type", "documents",
              answers="documents.latest", etag=True,
              query={"document_type": text("The type.", most=50, required=True)}),
     Endpoint("GET", _ALL + "/search", search, READ, "Search documents", "documents",
              answers="documents.search",
-             query={"q": text("What to look for.", required=True)} | _TYPE | _LATEST | PAGING),
+             query={"q": text("What to look for.", required=True)} | _TYPE | _LATEST
+             | PAGING | TOTAL),
     Endpoint("GET", _ONE, get, READ, "One document version", "documents",
              answers="documents.get", etag=True),
     Endpoint("PUT", _ONE, revise, WRITE, "Make a new version from the newest one", "documents", 201,

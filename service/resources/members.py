@@ -11,7 +11,7 @@ from service.database.tree import sql
 from service.http.answers import entity, no_content
 from service.http.context import session
 from service.http.inputs import Body, body, path_uuid
-from service.http.paging import PAGING, listing
+from service.http.paging import PAGING, TOTAL, listing
 from service.http.problems import FieldError, Problem
 from service.http.routing import Endpoint
 
@@ -30,7 +30,7 @@ async def index(request: Request) -> Response:
     async with session(request) as db:
         if await db.value(sql.projects.version, project_id=project_id) is None:
             raise Problem("not_found")
-    return await listing(request, sql.members.list, project_id=project_id)
+    return await listing(request, sql.members.list, sql.members.count, project_id=project_id)
 
 
 async def get(request: Request) -> Response:
@@ -69,10 +69,10 @@ _ALL = "/projects/{project_id}/members"
 _ONE = _ALL + "/{user_id}"
 ENDPOINTS = [
     Endpoint("GET", _ALL, index, READ, "List the members of a project", "members",
-             answers="members.list", query=dict(PAGING)),
+             answers="members.list", query=PAGING | TOTAL),
     Endpoint("GET", _ONE, get, READ, "One member", "members", answers="members.get"),
     Endpoint("PUT", _ONE, put, WRITE, "Add a member or change the role", "members", 200,
-             "members.put", MemberPut, problems=("foreign_key", "conflict")),
+             "members.put", MemberPut, problems=("foreign_key", "conflict"), owner=True),
     Endpoint("DELETE", _ONE, delete, WRITE, "Remove a member", "members", 204,
-             problems=("conflict",)),
+             problems=("conflict",), owner=True),
 ]  # fmt: skip

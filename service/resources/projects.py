@@ -13,6 +13,7 @@ from service.database.tree import sql
 from service.http.answers import Answer, created, entity, expected_version, no_content
 from service.http.context import Principal, principal, session
 from service.http.inputs import (
+    MAX_ERRORS,
     Body,
     JsonObject,
     body,
@@ -27,7 +28,7 @@ from service.http.inputs import (
     text,
 )  # fmt: skip
 from service.http.paging import PAGING, TOTAL, listing
-from service.http.problems import Problem
+from service.http.problems import Problem, refused
 from service.http.routing import Endpoint
 
 READ, WRITE = "projects:read", "projects:write"
@@ -91,7 +92,10 @@ async def create(request: Request) -> Response:
     _may_create(caller)
     values["created_by"] = creator(caller, values["created_by"])
     async with session(request) as db:
-        return created(await db.one(sql.projects.create, **values), "/projects")
+        row = await db.one(sql.projects.create, **values)
+        if row is None:
+            raise refused("foreign_key", "projects_created_by_fkey")
+        return created(row, "/projects")
 
 
 async def create_many(request: Request) -> Response:
@@ -108,7 +112,9 @@ async def _create_many(request: Request, data: bytes) -> Response:
             creator(caller, None if item.created_by is UNSET else item.created_by)
     async with session(request) as db:
         made = await db.one(sql.projects.create_many, items=data, created_by=caller.user_id)
-    assert made is not None  # noqa: S101  (an aggregate always has a row)
+        if made is None:
+            strangers = await db.value(sql.projects.strangers, items=data) or []
+            raise refused("foreign_key", "projects_created_by_fkey", strangers[:MAX_ERRORS])
     return Answer(made.body, 201)
 
 

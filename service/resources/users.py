@@ -8,10 +8,12 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.database.errors import Failure, Kind
 from service.database.tree import sql
 from service.http.answers import Answer, created, entity, no_content
 from service.http.context import session
 from service.http.inputs import (
+    MAX_ERRORS,
     Body,
     JsonObject,
     body,
@@ -25,7 +27,7 @@ from service.http.inputs import (
     text,
 )  # fmt: skip
 from service.http.paging import PAGING, TOTAL, listing
-from service.http.problems import Problem
+from service.http.problems import Problem, refused
 from service.http.routing import Endpoint
 
 READ, WRITE = "projects:read", "projects:write"
@@ -78,7 +80,16 @@ async def create_many(request: Request) -> Response:
 async def _create_many(request: Request, data: bytes) -> Response:
     items(decode(data, list[UserCreate]))
     async with session(request) as db:
-        made = await db.one(sql.users.create_many, items=data)
+        try:
+            async with db.transaction():  # so that the one of an Idempotency-Key outlives a refusal
+                made = await db.one(sql.users.create_many, items=data)
+        except Failure as failure:
+            taken = None
+            if failure.kind is Kind.DUPLICATE:
+                taken = await db.value(sql.users.taken, items=data)
+            if not taken:  # or not any more
+                raise
+            raise refused("duplicate", "users_email_key", taken[:MAX_ERRORS]) from None
     assert made is not None  # noqa: S101  (an aggregate always has a row)
     return Answer(made.body, 201)
 

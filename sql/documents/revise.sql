@@ -1,6 +1,6 @@
 -- name: documents.revise :one
 -- A new version made from the newest one; what is not given is carried over. No row: the version
--- is absent, changed since, or not the newest any more.
+-- is absent, changed since, or not the newest any more; or created_by is no live user.
 -- param: project_id uuid
 -- param: document_id uuid
 -- param: expected_revision bigint? any revision when absent (If-Match: *)
@@ -33,6 +33,11 @@ WITH base AS (
                     WHERE p.tenant_id = :tenant_id
                       AND p.id = :project_id
                       AND p.deleted_at IS NULL)
+       AND (:created_by::uuid IS NULL
+            OR EXISTS (SELECT FROM workspace.users AS u
+                        WHERE u.tenant_id = :tenant_id
+                          AND u.id = :created_by
+                          AND u.deleted_at IS NULL))
        FOR NO KEY UPDATE OF d
 ), numbered AS (
     -- of two that revise one version at once, the second finds the counter moved and gets no row

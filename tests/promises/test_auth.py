@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from service.http.auth import Authenticator, new_key
+from service.http.auth import Authenticator, PublishedKeys, new_key
 from service.http.problems import Problem
 from service.settings import Settings
 from tests.conftest import Served
@@ -76,14 +76,14 @@ def signers() -> Signers:
 class Provider:
     """The JWKS URL of an identity provider on the loopback."""
 
-    def __init__(self, jwks: Json) -> None:
+    def __init__(self, jwks: Any) -> None:
         self.fetched = 0
         provider = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 provider.fetched += 1
-                body = json.dumps(jwks).encode()
+                body = jwks if isinstance(jwks, bytes) else json.dumps(jwks).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -94,7 +94,7 @@ class Provider:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/jwks"
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -281,15 +281,51 @@ def test_the_url_is_not_asked_for_every_token(
     assert provider.fetched <= before + 1
 
 
-def test_a_provider_that_is_down_or_talks_nonsense_is_no_500(
+@pytest.mark.parametrize("way", ["down", "not JSON", "no key set"])
+def test_a_provider_that_gives_no_keys_is_a_503_and_not_the_callers_fault(
+    served: Served, module_database: Database, signers: Signers, way: str
+) -> None:
+    provider = Provider(b"<html>" if way == "not JSON" else {"not": "a key set"})
+    server = served(module_database, jwt_jwks_url=provider.url)
+    if way == "down":
+        provider.close()
+    for _ in range(3):
+        answer = ask(server, by_rsa(signers))
+        problem(answer, 503, "auth_unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+    ok(ask(server, server.key("acme")))
+    if way != "down":
+        provider.close()
+
+
+def test_a_provider_that_failed_is_left_alone_for_a_moment() -> None:
+    """Else each token would hold a thread for as long as the provider hangs."""
+    provider = Provider(b"<html>")
+    keys = PublishedKeys(provider.url)
+    for expected in (1, 1, 1):
+        with pytest.raises(jwt.PyJWKClientConnectionError):
+            keys.get_signing_keys()
+        assert provider.fetched == expected
+    keys.silent_until = 0.0
+    with pytest.raises(jwt.PyJWKClientConnectionError):
+        keys.get_signing_keys()
+    assert provider.fetched == 2
+    provider.close()
+
+
+def test_known_keys_outlive_their_provider(
     served: Served, module_database: Database, signers: Signers
 ) -> None:
-    down = Provider({"not": "a key set"})
-    server = served(module_database, jwt_jwks_url=down.url)
-    refused(server, by_rsa(signers))
-    down.close()
-    refused(server, by_rsa(signers))
-    ok(ask(server, server.key("acme")))
+    """And tokens of keys that nobody can have published yet do not change that."""
+    provider = Provider(signers.jwks())
+    server = served(module_database, jwt_jwks_url=provider.url)
+    server.key("acme")
+    ok(ask(server, by_rsa(signers)))
+    provider.close()
+    for number in range(3):
+        strange = jwt.encode(claims(), signers.stranger, "RS256", headers={"kid": "new"})
+        assert ask(server, strange).status_code in (401, 503)
+        ok(ask(server, by_rsa(signers, sub=f"s{number}")))
 
 
 @pytest.mark.parametrize(
@@ -335,6 +371,19 @@ def test_a_token_of_a_user_sees_what_the_user_sees(by_file: Server) -> None:
     make_project(tenant.client)
     token = by_secret(tenant=tenant.name, user_id=user["id"])
     assert [item["id"] for item in ok(ask(by_file, token))["items"]] == [mine["id"]]
+
+
+def test_a_token_of_a_user_who_is_none_is_refused(by_file: Server) -> None:
+    """Above all it must not be taken for one that is bound to nobody."""
+    tenant, other = (Tenant(by_file, unique("users")) for _ in range(2))
+    user, foreign = make_user(tenant.client)["id"], make_user(other.client)["id"]
+    for named in (str(uuid4()), foreign, "ada", "", 7, user[:-1], [user], {}):
+        refused(by_file, by_secret(tenant=tenant.name, user_id=named))
+    token = by_secret(tenant=tenant.name, user_id=user)
+    ok(ask(by_file, token))
+    assert tenant.client.delete(f"/users/{user}").status_code == 204
+    wait_until(lambda: ask(by_file, token).status_code == 401, 3.0)
+    refused(by_file, token)
 
 
 def test_a_token_ends_at_its_time_even_when_it_is_known(by_file: Server) -> None:

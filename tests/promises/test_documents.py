@@ -388,6 +388,9 @@ def test_the_list_is_by_type_and_newest_first_without_content(
     assert walk(mine, base, include="content", limit=2) == wanted
     assert walk(mine, base, document_type="b") == plain[2:4]
     assert walk(mine, base, latest_only="true", limit=2) == plain[::2]
+    for query, expected in (({}, plain), ({"latest_only": "true"}, plain[::2])):
+        counted = ok(mine.get(base, params=query | {"include_total": "true"}))
+        assert (counted["items"], counted["total"]) == (expected, len(expected))
     assert lines(mine.get(base, headers=NDJSON)) == plain
     assert (
         lines(mine.get(f"{base}?include=content&latest_only=true", headers=NDJSON)) == wanted[::2]
@@ -487,6 +490,9 @@ def test_search_can_be_narrowed(mine: httpx.Client, project: str) -> None:
 
     def found(**query: Any) -> set[tuple[str, int]]:
         items = search(mine, project, "gold", **query)
+        asked = {"q": "gold", "limit": 1, "include_total": "true"} | query
+        counted = ok(mine.get(f"/projects/{project}/documents/search", params=asked))
+        assert counted["total"] == len(items)
         return {(item["document_type"], item["version"]) for item in items}
 
     assert found() == {("a", 1), ("a", 2), ("b", 1), ("b", 2)}

@@ -378,7 +378,9 @@ def test_a_server_that_is_killed_at_random_leaves_one_row_per_key(
         threads = [threading.Thread(target=work) for _ in range(6)]
         for thread in threads:
             thread.start()
-        time.sleep(random.uniform(0.15, 0.3))
+        done = len(told)
+        wait_until(lambda done=done: len(told) > done)
+        time.sleep(random.uniform(0, 0.15))
         server.stop(signal.SIGKILL)
         over.set()
         for thread in threads:

@@ -348,7 +348,8 @@ def test_a_foreign_user_in_a_body_is_refused_like_an_absent_one(
                     method, path, headers=ANY_VERSION, json=[made] if "bulk" in path else made
                 )
             )
-        problem(answers[0], 422, "foreign_key", "/created_by")
+        pointer = "/0/created_by" if "bulk" in path else "/created_by"
+        problem(answers[0], 422, "foreign_key", pointer)
         assert same_refusal(*answers)
 
 

@@ -427,12 +427,23 @@ def test_one_bad_item_stores_nothing_and_is_named(tenant: Tenant, path: str) -> 
     assert names(tenant.client) == []
 
 
-def test_a_bad_reference_in_a_bulk_stores_nothing(tenant: Tenant) -> None:
-    items = [project(), project(created_by=absent()), project()]
-    answer = tenant.client.post("/projects", json=items)
-    body = problem(answer, 422, "foreign_key")
-    assert body["errors"][0]["pointer"] in ("/created_by", "/1/created_by")
+@pytest.mark.parametrize("once", [False, True], ids=["plain", "with an Idempotency-Key"])
+def test_bad_references_in_a_bulk_are_named_and_store_nothing(tenant: Tenant, once: bool) -> None:
+    user, gone = (make_user(tenant.client)["id"] for _ in range(2))
+    assert tenant.client.delete(f"/users/{gone}").status_code == 204
+    makers = [None, absent(), user, gone, user, absent()]
+    items = [project() if m is None else project(created_by=m) for m in makers]
+    headers = {"Idempotency-Key": unique("bulk")} if once else {}
+    for path in ("/projects", "/projects/bulk"):
+        answer = tenant.client.post(path, json=items, headers=headers)
+        told = problem(answer, 422, "foreign_key")["errors"]
+        assert [e["pointer"] for e in told] == [f"/{n}/created_by" for n in (1, 3, 5)]
     assert names(tenant.client) == []
+    strangers = [project(created_by=absent()) for _ in range(150)]
+    assert len(problem(tenant.client.post("/projects", json=strangers), 422, "foreign_key")
+               ["errors"]) == 100  # fmt: skip
+    fitting = [item for item, m in zip(items, makers, strict=True) if m in (None, user)]
+    assert len(ok(tenant.client.post("/projects", json=fitting, headers=headers), 201)["ids"]) == 3
 
 
 def test_bulk_items_are_stored_as_single_ones_are(tenant: Tenant) -> None:
@@ -461,9 +472,16 @@ def test_users_come_in_bulk_all_or_none(tenant: Tenant, module_database: Databas
     assert [listed[each] for each in ids] == [each["email"] for each in people]
     assert events(module_database, ids[-1])[0]["after"]["email"] == "1999@example.org"
     new = [{"email": f"new{n}@example.org", "name": "x"} for n in range(3)]
-    for bad in (people[7] | {"email": "7@EXAMPLE.org"}, new[0]):  # taken; twice in one request
-        body = problem(tenant.client.post("/users", json=[*new, bad]), 409, "duplicate")
-        assert body["constraint"] == "users_email_key"
+    taken, again = people[7] | {"email": "7@EXAMPLE.org"}, new[0] | {"email": "NEW0@example.org"}
+    for headers in ({}, {"Idempotency-Key": unique("bulk")}):
+        for items, pointers in (
+            ([*new, taken], ["/3/email"]), ([*new, again], ["/3/email"]),
+            ([again, taken, *new], ["/1/email", "/2/email"]),
+        ):  # fmt: skip
+            answer = tenant.client.post("/users", json=items, headers=headers)
+            body = problem(answer, 409, "duplicate")
+            assert body["constraint"] == "users_email_key"
+            assert [error["pointer"] for error in body["errors"]] == pointers
     assert ok(tenant.client.get("/users?include_total=true"))["total"] == 2000
 
 

@@ -19,6 +19,7 @@ from tests.promises.helpers import (
     problem,
     walk,
 )  # fmt: skip
+from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.xdist_group("members")
 
@@ -85,6 +86,7 @@ def test_the_list_can_be_paged(mine: httpx.Client, project: str, owner: str) -> 
     users = {owner} | {make_user(mine)["id"] for _ in range(6)}
     for user in users - {owner}:
         join(mine, project, user, "viewer")
+    assert ok(mine.get(path(project), params={"include_total": "true"}))["total"] == 7
     listed = [m["user_id"] for m in walk(mine, path(project), limit=2)]
     assert listed == sorted(users)
     assert [m["user_id"] for m in lines(mine.get(path(project), headers=NDJSON))] == listed
@@ -213,6 +215,65 @@ def test_owners_and_editors_work_with_documents(cast: Cast, role: str) -> None:
     ok(client.put(f"/projects/{cast.project}", headers={"If-Match": "*"}, json={"name": "x"}))
     for read in reads(cast):
         ok(client.get(read))
+
+
+@pytest.mark.parametrize("role", ["editor", "viewer"])
+def test_only_owners_say_who_is_a_member(cast: Cast, role: str) -> None:
+    """Else every editor could become an owner, and send the owner away."""
+    before = roles(cast.admin, cast.project)
+    client = cast.key(role)
+    for answer in (
+        join(client, cast.project, cast.id(role), "owner"),
+        join(client, cast.project, cast.id("owner"), "viewer"),
+        join(client, cast.project, cast.id("none"), "viewer"),
+        client.delete(path(cast.project, cast.id("owner"))),
+        client.delete(path(cast.project, cast.id(role))),
+    ):
+        problem(answer, 403, "forbidden")
+    assert roles(cast.admin, cast.project) == before
+    owner = cast.key("owner")
+    ok(join(owner, cast.project, cast.id("none"), "viewer"))
+    assert owner.delete(path(cast.project, cast.id("none"))).status_code == 204
+    assert roles(cast.admin, cast.project) == before
+
+
+@pytest.mark.parametrize("how", ["deleted", "erased"])
+def test_the_keys_of_a_user_end_with_the_user(cast: Cast, how: str) -> None:
+    client, target = cast.key("editor"), f"/projects/{cast.project}"
+    ok(client.get(target))
+    user = f"/users/{cast.id('editor')}"
+    gone = cast.admin.delete(user) if how == "deleted" else cast.admin.post(f"{user}/erase")
+    assert gone.status_code == 204
+    wait_until(lambda: client.get(target).status_code == 401, 3.0)
+    for answer in (client.get("/projects"), client.get("/users"),
+                   client.post("/projects", json={"name": "x", "language": "en"})):  # fmt: skip
+        problem(answer, 401, "unauthenticated")
+    ok(cast.key("viewer").get(target))
+
+
+def test_a_deleted_user_makes_nothing_new(cast: Cast) -> None:
+    gone = cast.id("none")
+    assert cast.admin.delete(f"/users/{gone}").status_code == 204
+    project = f"/projects/{cast.project}"
+    document = f"{project}/documents/{cast.document['id']}"
+    made, text = {"name": "x", "language": "en"}, {"document_type": "report", "content": "x"}
+    any_version = {"If-Match": "*"}
+    for maker in (gone, absent()):
+        by = {"created_by": maker}
+        for answer in (
+            cast.admin.post("/projects", json=made | by),
+            cast.admin.post(f"{project}/documents", json=text | by),
+            cast.admin.put(document, json=by, headers=any_version),
+        ):
+            problem(answer, 422, "foreign_key", "/created_by")
+    by = {"created_by": gone}
+    unknown = f"/projects/{absent()}/documents"
+    problem(cast.admin.post(unknown, json=text | by), 404, "not_found")
+    problem(cast.admin.put(f"{unknown}/{absent()}", json=by, headers=any_version), 404, "not_found")
+    living = {"created_by": cast.id("owner")}
+    stale = cast.admin.put(document, json=living, headers={"If-Match": '"9"'})
+    problem(stale, 412, "stale_etag")
+    ok(cast.admin.put(document, json=living, headers=any_version), 201)
 
 
 def test_a_key_of_a_user_lists_only_the_projects_of_the_user(cast: Cast) -> None:
