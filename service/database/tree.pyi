@@ -18,6 +18,26 @@ class Affected: ...
 class Stream: ...
 class QueryName(str): ...
 
+class _audit:
+    class _count(QueryName):
+        def __call__(self, *, table: str | None = ..., since: datetime | None = ..., until: datetime | None = ...) -> Value: ...
+    count: _count
+    class _count_of_actor(QueryName):
+        def __call__(self, *, actor: str, table: str | None = ..., since: datetime | None = ..., until: datetime | None = ...) -> Value: ...
+    count_of_actor: _count_of_actor
+    class _count_of_row(QueryName):
+        def __call__(self, *, row_id: UUID, table: str | None = ..., actor: str | None = ..., since: datetime | None = ..., until: datetime | None = ...) -> Value: ...
+    count_of_row: _count_of_row
+    class _list(QueryName):
+        def __call__(self, *, table: str | None = ..., since: datetime | None = ..., until: datetime | None = ...) -> Page: ...
+    list: _list
+    class _list_of_actor(QueryName):
+        def __call__(self, *, actor: str, table: str | None = ..., since: datetime | None = ..., until: datetime | None = ...) -> Page: ...
+    list_of_actor: _list_of_actor
+    class _list_of_row(QueryName):
+        def __call__(self, *, row_id: UUID, table: str | None = ..., actor: str | None = ..., since: datetime | None = ..., until: datetime | None = ...) -> Page: ...
+    list_of_row: _list_of_row
+
 class _documents:
     class _annotate(QueryName):
         def __call__(self, *, project_id: UUID, document_id: UUID, expected_revision: int | None = ..., metadata: Json | None = ..., readability_score: float | None = ..., grammar_score: float | None = ...) -> One: ...
@@ -277,6 +297,7 @@ class _users:
     update: _update
 
 class Tree:
+    audit: _audit
     documents: _documents
     events: _events
     executions: _executions

@@ -1,6 +1,15 @@
 """One module per JSON resource: request struct → named queries → answer."""
 
-from service.resources import docs, documents, executions, health, members, projects, users
+from service.resources import (
+    audit,
+    docs,
+    documents,
+    executions,
+    health,
+    members,
+    projects,
+    users,
+)
 
 ENDPOINTS = [
     *health.ENDPOINTS,
@@ -9,6 +18,7 @@ ENDPOINTS = [
     *members.ENDPOINTS,
     *documents.ENDPOINTS,
     *executions.ENDPOINTS,
+    *audit.ENDPOINTS,
     *docs.ENDPOINTS,
 ]
 ADMIN_ENDPOINTS = health.ADMIN_ENDPOINTS

@@ -45,3 +45,28 @@ def test_a_page_begins_in_the_index_where_the_last_one_ended(
     conditions = re.findall(r"Index Cond: (.*)", plan)
     assert conditions and "-> Sort" not in re.sub(" +", " ", plan), plan
     assert any(re.search(rf"{re.escape(parameter)}\b", each) for each in conditions), plan
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("audit.")])
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("since", "2100-01-01"), ("until", "2001-01-01"), ("after_at", "2001-01-01")],
+)
+def test_the_time_leaves_partitions_of_the_trail_out(
+    module_database: Database, name: str, parameter: str, value: str
+) -> None:
+    """All but the default one, in a plan that was made before the time was known."""
+    query = PAGES[name]
+    types = {"tenant_id": "uuid"} | {p.name: p.type for p in query.params}
+    given = {"tenant_id": f"'{TENANT}'", "limit": "51", parameter: f"'{value}'"}
+    with psycopg.connect(module_database.app_dsn) as connection:
+        connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        connection.execute("SELECT set_config('app.tenant_id', %s, true)", [TENANT])
+        kinds = ", ".join(types[name] for name in query.order)
+        connection.execute(f"PREPARE page ({kinds}) AS {query.sql}".encode())
+        values = ", ".join(given.get(name, "NULL") for name in query.order)
+        rows = connection.execute(f"EXPLAIN EXECUTE page ({values})".encode()).fetchall()
+        count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit.events'::regclass"
+        ((partitions,),) = connection.execute(count).fetchall()
+    plan = "\n".join(row[0] for row in rows)
+    assert f"Subplans Removed: {partitions - 1}\n" in plan, plan

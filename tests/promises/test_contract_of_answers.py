@@ -86,6 +86,7 @@ def walk(module_database: Database, module_served: Served) -> Walk:
     walk_members(made)
     walk_documents(made)
     walk_executions(made)
+    walk_audit(made)
     walk_refusals(made)
     return made
 
@@ -231,6 +232,14 @@ def walk_executions(call: Walk) -> None:
     call("GET", one + "/events", project, first, status=400, headers={"Last-Event-ID": "x"})
     call("GET", "/projects/{project_id}/agents/metrics", project, status=200)
     call("GET", "/projects/{project_id}/agents/metrics", project, status=422, params={"days": 366})
+
+
+def walk_audit(call: Walk) -> None:
+    """The trail of all that was done."""
+    lists(call, "/audit", total=True)
+    row = {"row_id": call.known["project_id"], "since": "2020-01-01T00:00:00Z"}
+    call("GET", "/audit", status=200, params=row)
+    call("GET", "/audit", status=422, params={"table": "nothing"})
 
 
 def unchanged(call: Walk, path: str, *ids: str, **options: Any) -> None:

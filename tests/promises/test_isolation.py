@@ -88,6 +88,7 @@ WITHOUT_ID = {
     ("GET", "/users"), ("POST", "/users"), ("POST", "/users/bulk"),
     ("PUT", "/users/by-email/{email}"),
     ("GET", "/projects"), ("POST", "/projects"), ("POST", "/projects/bulk"),
+    ("GET", "/audit"),
 }  # fmt: skip
 LISTS = ("/users", "/projects")
 # These are about a deleted project.
@@ -189,6 +190,7 @@ def leaks_in_lists(world: World) -> list[str]:
     ]
     asked += [
         ("/projects", {"created_by": foreign.user_id}),
+        *(("/audit", query) for query in ({"limit": 200}, {"row_id": foreign.project_id})),
         (f"/projects/{own.project_id}/members", {}),
         (f"/projects/{own.project_id}/documents", {"include": "content"}),
         (f"/projects/{own.project_id}/agents/executions", {}),
@@ -201,7 +203,7 @@ def leaks_in_lists(world: World) -> list[str]:
         answers.append(world.looker.get(path, params=query, headers=NDJSON).text)
         if any(secret in text for secret in (MARK, *foreign.ids()) for text in answers):
             found.append(f"GET {path} {query}")
-    for path in LISTS:
+    for path in (*LISTS, "/audit"):
         total = ok(world.looker.get(path, params={"include_total": "true"}))["total"]
         if total != len(walk(world.looker, path, limit=200)):
             found.append(f"GET {path} counts {total}")

@@ -231,3 +231,32 @@ def test_the_newest_events_come_by_index(database: Database, ours: Tenant) -> No
         )
     assert "Merge Append" in plan
     assert "->  Sort" not in plan
+
+
+# Which tables
+
+NOT_AUDITED = {
+    "audit.events": "the trail itself",
+    "core.idempotency": "answers kept for a day; what they answered is audited",
+    "workspace.document_counters": "counts the documents, which are audited",
+}
+
+
+def test_every_table_of_a_tenant_is_audited_or_named_here_with_a_reason(
+    database: Database,
+) -> None:
+    """Inserts, updates and deletes; read from the catalogue."""
+    rows = database.psql(
+        """SELECT c.oid::regclass::text,
+                  bool_or(t.tgtype & 4 > 0), bool_or(t.tgtype & 16 > 0), bool_or(t.tgtype & 8 > 0)
+             FROM pg_class AS c
+             JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+             LEFT JOIN pg_trigger AS t
+               ON t.tgrelid = c.oid AND t.tgenabled IN ('O', 'A')
+              AND t.tgfoid IN (SELECT f.oid FROM pg_proc AS f
+                                WHERE f.pronamespace = 'audit'::regnamespace)
+            WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+            GROUP BY c.oid"""
+    )
+    without = {table for table, *ways in rows if not all(ways)}
+    assert without == NOT_AUDITED.keys()

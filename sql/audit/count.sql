@@ -1,0 +1,11 @@
+-- name: audit.count :value
+-- How many events audit.list has in all.
+-- param: table text?          only events of this table (schema.table)
+-- param: since timestamptz?   at this moment or later
+-- param: until timestamptz?   before this moment
+SELECT count(*)
+  FROM audit.events AS e
+ WHERE e.tenant_id = :tenant_id
+   AND (:table::text IS NULL OR e.table_name = :table)
+   AND e.at >= greatest(:since::timestamptz, '-infinity')
+   AND e.at < least(:until::timestamptz, 'infinity')

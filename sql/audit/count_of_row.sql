@@ -1,0 +1,15 @@
+-- name: audit.count_of_row :value
+-- How many events audit.list_of_row has in all.
+-- param: row_id uuid
+-- param: table text?          only events of this table (schema.table)
+-- param: actor text?          only what this actor did
+-- param: since timestamptz?   at this moment or later
+-- param: until timestamptz?   before this moment
+SELECT count(*)
+  FROM audit.events AS e
+ WHERE e.tenant_id = :tenant_id
+   AND e.row_id = :row_id
+   AND (:table::text IS NULL OR e.table_name = :table)
+   AND (:actor::text IS NULL OR e.actor = :actor)
+   AND e.at >= greatest(:since::timestamptz, '-infinity')
+   AND e.at < least(:until::timestamptz, 'infinity')
