@@ -1,4 +1,4 @@
--- depends: 0005-documents
+-- depends: 0008-executions
 -- The audit trail can be read by row and by actor; keys of deleted users are refused.
 
 SET LOCAL lock_timeout = '3s';

@@ -18,6 +18,7 @@ from service.http.decoding import MAX_ERRORS, Body, JsonObject, decode
 from service.http.problems import FieldError, Problem
 
 __all__ = [
+    "MAX_ERRORS",
     "MAX_ITEMS",
     "Body",
     "JsonObject",

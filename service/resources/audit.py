@@ -15,6 +15,7 @@ from service.http.routing import Endpoint
 # Every table with the triggers of the trail; tests/schema/test_audit.py holds it to the catalogue.
 TABLES = (
     "core.api_keys",
+    "workspace.agent_executions",
     "workspace.document_versions",
     "workspace.project_members",
     "workspace.projects",

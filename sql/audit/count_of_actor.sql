@@ -8,6 +8,6 @@ SELECT count(*)
   FROM audit.events AS e
  WHERE e.tenant_id = :tenant_id
    AND e.actor = :actor
-   AND (:table::text IS NULL OR e.table_name = :table)
+   AND CASE WHEN :table::text IS NULL THEN true ELSE e.table_name = :table END
    AND e.at >= greatest(:since::timestamptz, '-infinity')
    AND e.at < least(:until::timestamptz, 'infinity')

@@ -9,7 +9,7 @@ SELECT count(*)
   FROM audit.events AS e
  WHERE e.tenant_id = :tenant_id
    AND e.row_id = :row_id
-   AND (:table::text IS NULL OR e.table_name = :table)
-   AND (:actor::text IS NULL OR e.actor = :actor)
+   AND CASE WHEN :table::text IS NULL THEN true ELSE e.table_name = :table END
+   AND CASE WHEN :actor::text IS NULL THEN true ELSE e.actor = :actor END
    AND e.at >= greatest(:since::timestamptz, '-infinity')
    AND e.at < least(:until::timestamptz, 'infinity')

@@ -16,8 +16,8 @@ SELECT e.id, e.at, e.actor, e.user_id, e.request_id, e.table_name AS "table", e.
   FROM audit.events AS e
  WHERE e.tenant_id = :tenant_id
    AND e.row_id = :row_id
-   AND (:table::text IS NULL OR e.table_name = :table)
-   AND (:actor::text IS NULL OR e.actor = :actor)
+   AND CASE WHEN :table::text IS NULL THEN true ELSE e.table_name = :table END
+   AND CASE WHEN :actor::text IS NULL THEN true ELSE e.actor = :actor END
    AND e.at >= greatest(:since::timestamptz, '-infinity')
    -- one upper bound, the cursor's too: partitions behind it are left out, and the index is entered
    -- there (a second bound would be what it is entered by); a microsecond is the least step of time

@@ -22,7 +22,7 @@ WITH base AS (
        AND d.project_id = :project_id
        AND d.id = :document_id
        AND d.deleted_at IS NULL
-       AND (:expected_revision::bigint IS NULL OR d.revision = :expected_revision)
+       AND CASE WHEN :expected_revision::bigint IS NULL THEN true ELSE d.revision = :expected_revision END
        AND NOT EXISTS (SELECT FROM workspace.document_versions AS n
                         WHERE n.tenant_id = :tenant_id
                           AND n.project_id = d.project_id

@@ -17,7 +17,7 @@ SELECT count(*)
   JOIN workspace.document_versions AS d ON d.tenant_id = :tenant_id AND d.project_id = :project_id
  WHERE d.deleted_at IS NULL
    AND d.search @@ a.query
-   AND (:document_type::text IS NULL OR d.document_type = :document_type)
+   AND CASE WHEN :document_type::text IS NULL THEN true ELSE d.document_type = :document_type END
    AND (NOT :latest_only::boolean
         OR NOT EXISTS (SELECT FROM workspace.document_versions AS n
                         WHERE n.tenant_id = :tenant_id

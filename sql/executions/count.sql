@@ -10,7 +10,7 @@ SELECT count(*)
    AND e.project_id = :project_id
    AND CASE WHEN :agent_type::text IS NULL THEN true ELSE e.agent_type = :agent_type END
    AND CASE WHEN :status::text IS NULL THEN true ELSE e.status = :status END
-   AND e.created_at >= (SELECT greatest(:since::timestamptz, '-infinity'))
+   AND e.created_at >= greatest(:since::timestamptz, '-infinity')
    AND EXISTS (SELECT FROM workspace.projects AS p
                 WHERE p.tenant_id = :tenant_id
                   AND p.id = :project_id

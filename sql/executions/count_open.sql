@@ -11,7 +11,7 @@ SELECT count(*)
    AND e.status = :status
    AND e.status IN ('pending', 'running', 'needs_input')
    AND CASE WHEN :agent_type::text IS NULL THEN true ELSE e.agent_type = :agent_type END
-   AND e.created_at >= (SELECT greatest(:since::timestamptz, '-infinity'))
+   AND e.created_at >= greatest(:since::timestamptz, '-infinity')
    AND EXISTS (SELECT FROM workspace.projects AS p
                 WHERE p.tenant_id = :tenant_id
                   AND p.id = :project_id

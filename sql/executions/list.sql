@@ -18,14 +18,12 @@ SELECT e.id, e.project_id, e.agent_type, e.correlation_id, e.status, e.input, e.
    AND e.project_id = :project_id
    AND CASE WHEN :agent_type::text IS NULL THEN true ELSE e.agent_type = :agent_type END
    AND CASE WHEN :status::text IS NULL THEN true ELSE e.status = :status END
-   AND e.created_at >= (SELECT greatest(:since::timestamptz, '-infinity'))
+   AND e.created_at >= greatest(:since::timestamptz, '-infinity')
    AND EXISTS (SELECT FROM workspace.projects AS p
                 WHERE p.tenant_id = :tenant_id
                   AND p.id = :project_id
                   AND p.deleted_at IS NULL)
-   -- SELECT around coalesce: alone it is taken for leaky, so that under row-level security the
-   -- comparison would be no index condition, and a later page would read all those before it
-   AND (e.created_at, e.id) < ((SELECT least(:after_created_at::timestamptz, 'infinity')),
-                               (SELECT least(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')))
+   AND (e.created_at, e.id) < (least(:after_created_at::timestamptz, 'infinity'),
+                               least(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
  ORDER BY e.created_at DESC, e.id DESC
  LIMIT :limit

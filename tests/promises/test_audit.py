@@ -36,8 +36,9 @@ from tests.support.server import Server
 
 pytestmark = pytest.mark.xdist_group("audit")
 
-USERS, PROJECTS, MEMBERS, DOCUMENTS = (
-    f"workspace.{name}" for name in ("users", "projects", "project_members", "document_versions")
+USERS, PROJECTS, MEMBERS, DOCUMENTS, EXECUTIONS = (
+    f"workspace.{name}"
+    for name in ("users", "projects", "project_members", "document_versions", "agent_executions")
 )
 INSERT, UPDATE, DELETE, REDACT = "insert", "update", "delete", "redact"
 
@@ -55,11 +56,12 @@ class Stage(NamedTuple):
     project: str
     deleted: str
     document: str
+    execution: str
 
     def path(self, template: str) -> str:
         return template.format(
             user_id=self.other, project_id=self.project, document_id=self.document,
-            email=f"{unique()}@example.org",
+            execution_id=self.execution, email=f"{unique()}@example.org",
         )  # fmt: skip
 
 
@@ -82,6 +84,8 @@ def project(stage: Stage) -> Json:
 _ONE = "/projects/{project_id}"
 _MEMBER = _ONE + "/members/{user_id}"
 _DOCUMENT = _ONE + "/documents/{document_id}"
+_RUNS = _ONE + "/agents/executions"
+_RUN = _RUNS + "/{execution_id}"
 CHANGES = {
     ("POST", "/users"): Change({(USERS, INSERT): 1}, lambda _: person()),
     ("POST", "/users/bulk"): Change({(USERS, INSERT): 3}, lambda _: [person() for _ in range(3)]),
@@ -108,6 +112,9 @@ CHANGES = {
     ("PATCH", _DOCUMENT): Change({(DOCUMENTS, UPDATE): 1}, lambda _: {"grammar_score": 7}),
     ("DELETE", _DOCUMENT): Change({(DOCUMENTS, UPDATE): 1}),
     ("POST", _DOCUMENT + "/restore"): Change({(DOCUMENTS, INSERT): 1}),
+    ("POST", _RUNS): Change({(EXECUTIONS, INSERT): 1}, lambda _: {"agent_type": "writer"}),
+    ("PUT", _RUN): Change({(EXECUTIONS, UPDATE): 1}, lambda _: {"progress": 5}),
+    ("POST", _RUN + "/heartbeat"): Change({}),
 }  # fmt: skip
 
 
@@ -126,9 +133,12 @@ def stage(tenant: Tenant) -> Stage:
     for _ in range(2):
         make_document(tenant.client, deleted)
     assert tenant.client.delete(f"/projects/{deleted}", headers=ANY_VERSION).status_code == 204
+    runs = f"/projects/{mine}/agents/executions"
+    run = ok(tenant.client.post(runs, json={"agent_type": "writer"}), 201)["id"]
+    ok(tenant.client.put(f"{runs}/{run}", json={"status": "running"}))
     return Stage(
         tenant, tenant.caller(user=user["email"]), user["id"], other["id"], mine, deleted,
-        make_document(tenant.client, mine)["id"],
+        make_document(tenant.client, mine)["id"], run,
     )  # fmt: skip
 
 
@@ -150,9 +160,8 @@ def test_a_change_leaves_exactly_its_events(
 
     told = [e for e in walk(stage.tenant.client, "/audit") if e["request_id"] == request_id]
     assert Counter((e["table"], e["action"]) for e in told) == change.events
-    assert {(e["actor"], e["user_id"]) for e in told} == {
-        (actor_of(client), None if whole_tenant else stage.user)
-    }
+    who = (actor_of(client), None if whole_tenant else stage.user)
+    assert all((e["actor"], e["user_id"]) == who for e in told)
     for event in told:
         images = {name for name in ("before", "after") if event[name] is not None}
         assert images == {
@@ -161,7 +170,7 @@ def test_a_change_leaves_exactly_its_events(
     tenants = module_database.psql(
         "SELECT DISTINCT tenant_id::text FROM audit.events WHERE request_id = %s", request_id
     )
-    assert tenants == [(tenant_id(module_database, stage.tenant.name),)]
+    assert tenants == ([(tenant_id(module_database, stage.tenant.name),)] if told else [])
     if answer.status_code == 201:
         made = answer.json().get("ids") or [answer.json()["id"]]
         assert set(made) <= {event["row_id"] for event in told}
