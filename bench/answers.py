@@ -12,11 +12,11 @@ from typing import Any
 
 import orjson
 
-from bench import data
 from bench.calls import VERSION, Call, Operation, calls
 from bench.contestants import Contestant
 from bench.database import Database
 from bench.plan import BULK_ROWS, LIST_ROWS, BenchError
+from service.operations.reference import data
 
 SAMPLE = 20  # requests per operation that everybody answers before anything is measured
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)\Z")

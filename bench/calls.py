@@ -13,8 +13,8 @@ from pathlib import Path
 
 import orjson
 
-from bench import data
 from bench.plan import BULK_CONNECTIONS, BULK_ROWS, LIST_ROWS, SEED, Scale
+from service.operations.reference import data
 
 VERSION = "@VERSION@"  # in an If-Match: 1 in the first pass over the requests, 2 in the second, …
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import orjson
 
-from bench import data
 from bench.database import APP, BYPASS, Database, free_port
 from bench.plan import ROOT, BenchError
+from service.operations.reference import data
 
 READY_SECONDS = 30.0
 _KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV")

@@ -7,42 +7,28 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import itertools
 import socket
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import psycopg
-from psycopg.copy import LibpqWriter
 
-from bench import data
 from bench.plan import SEED, BenchError, Scale
 from service.database.embedded import Embedded
 from service.operations import migrations
 from service.operations.operator import connect as operator
+from service.operations.reference import data
+from service.operations.reference.load import GENERATOR, Progress, load
 from service.settings import Settings
 
 APP, BYPASS = "quarry_app", "quarry_bench"  # under row-level security, and past it
 PASSWORD = "bench"
-GENERATOR = 1  # counts up when the data changes
-_LINES = 100  # in one write of COPY
 _SETTINGS = Settings()
 _READY = "{}.json"  # written when a database is complete: what is in it, and its keys
-
-Progress = Callable[[int, int], None]  # how many more rows are loaded, of how many
-
-
-class Table(NamedTuple):
-    """What COPY takes: table and columns, the lines, how many there are."""
-
-    columns: str
-    lines: Iterator[str]
-    total: int
 
 
 def free_port() -> int:
@@ -196,7 +182,7 @@ class Server:
         migrations.apply(owner, _SETTINGS.migrations_dir)
         with psycopg.connect(owner, autocommit=True) as connection:
             connection.execute(_ROLES)
-        _load(owner, scale, progress)
+        load(owner, scale, progress)
         with operator(owner, _SETTINGS.sql_dir) as admin:
             return [
                 admin.add_key(data.tenant_name(number), ["*"], name="bench")
@@ -228,65 +214,3 @@ BEGIN
 END
 $$
 """
-
-
-def _load(owner: str, scale: Scale, progress: Progress) -> None:
-    """COPY everything, over two connections. Then let VACUUM and ANALYZE see it."""
-    with psycopg.connect(owner, autocommit=True) as connection:
-        made = _vectors(connection)
-        tables = _tables(scale, made)
-        total = sum(table.total for table in tables)
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda t: _copy(owner, t, lambda n: progress(n, total)), tables))
-        connection.execute("VACUUM (ANALYZE)")
-        connection.execute("CHECKPOINT")
-
-
-def _tables(scale: Scale, made: list[data.Content]) -> list[Table]:
-    """What is loaded, the longest first. The documents come in parts."""
-    part = max(1, scale.projects // 8)
-    parts = [range(n, min(n + part, scale.projects)) for n in range(0, scale.projects, part)]
-    documents = (
-        "workspace.document_versions (tenant_id, id, project_id, document_type, version, content,"
-        " content_sha256, search, created_at, updated_at)"
-    )
-    return [
-        *(Table(documents, data.documents(scale, made, some), len(some) * scale.documents_each)
-          for some in parts if scale.documents_each),
-        Table("workspace.projects (tenant_id, id, name, status, language, current_step, metadata,"
-              " created_by, created_at, updated_at)", data.projects(scale), scale.projects),
-        Table("workspace.project_members (tenant_id, id, project_id, user_id, role)",
-              data.members(scale), scale.projects),
-        Table("workspace.document_counters (tenant_id, project_id, document_type, last_version)",
-              data.counters(scale), 2 * scale.projects if scale.documents_each else 0),
-        Table("workspace.users (tenant_id, id, email, name)", data.users(scale),
-              scale.tenants * scale.users_each),
-        Table("core.tenants (id, name)", data.tenants(scale), scale.tenants),
-    ]  # fmt: skip
-
-
-def _vectors(connection: psycopg.Connection[Any]) -> list[data.Content]:
-    """The texts with their search vectors, made once instead of once per document."""
-    made = data.contents()
-    rows = connection.execute(
-        """SELECT workspace.search_vector(workspace.text_search_config(c.language), c.body)::text
-             FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS c (language, body, at)
-            ORDER BY c.at""",
-        [[c.language for c in made], [c.text for c in made]],
-    ).fetchall()
-    return [
-        data.Content(c.language, c.text, c.sha256, vector)
-        for c, (vector,) in zip(made, rows, strict=True)
-    ]
-
-
-def _copy(owner: str, table: Table, loaded: Callable[[int], None]) -> None:
-    """COPY one table. No trigger runs and no foreign key is checked: the rows are right."""
-    command = f"COPY {table.columns} FROM STDIN"
-    with psycopg.connect(owner) as connection, connection.cursor() as cursor:
-        connection.execute("SET session_replication_role = replica")
-        writer = LibpqWriter(cursor, flush_threshold=0)  # a long buffer of libpq's is a slow one
-        with cursor.copy(command, writer=writer) as copy:
-            while lines := list(itertools.islice(table.lines, _LINES)):
-                copy.write("".join(lines))
-                loaded(len(lines))

@@ -14,13 +14,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import cpu, data, load
+from bench import cpu, load
 from bench.calls import MIX, OPERATIONS, Call, write_requests
 from bench.contestants import KINDS, Contestant, launch, quarry_environment, running
 from bench.database import Database, Progress, Server, free_port
 from bench.measure import Step
 from bench.plan import ROOT, WARM_UP, BenchError, Plan, Scale
 from bench.report import Table
+from service.operations.reference import data
 
 GROWTH_TOLERANCE = 0.10  # CPU, more or less
 SOAK_TOLERANCE = 0.05  # memory, from a tenth of the requests on

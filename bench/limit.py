@@ -19,12 +19,13 @@ from pathlib import Path
 
 import orjson
 
-from bench import calls, data
+from bench import calls
 from bench.database import APP, BYPASS, PASSWORD, Database
 from bench.load import Load
 from bench.plan import BULK_ROWS, LIST_ROWS, SEED, BenchError
 from service.database.embedded import BINARIES
 from service.database.queries import Query, load
+from service.operations.reference import data
 from service.settings import Settings
 
 LIMIT, GUARDED = "limit", "limit_guarded"

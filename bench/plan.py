@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.operations.reference.data import SEED, Scale
+
+__all__ = ["SEED", "BenchError", "Plan", "Scale"]
+
 ROOT = Path(__file__).resolve().parents[1]
-SEED = 20_26
 BULK_ROWS = 1000
 BULK_CONNECTIONS = 8
 LIST_ROWS = 50
@@ -19,22 +22,7 @@ class BenchError(Exception):
     """The benchmark cannot run, or an answer was wrong; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How much data. Project `i` belongs to tenant `i % tenants`; all tenants are alike."""
-
-    name: str
-    projects: int
-    tenants: int
-    documents_each: int = 5  # per project: versions 1 to 3 of "brief", 1 and 2 of "outline"
-    users_each: int = 10  # per tenant
-
-    @property
-    def documents(self) -> int:
-        """All documents."""
-        return self.projects * self.documents_each
-
-
+# Project `i` belongs to tenant `i % tenants`; all tenants are alike.
 SCALES = {
     "full": Scale("full", 200_000, 200),
     "small": Scale("small", 10_000, 50),
