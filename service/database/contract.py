@@ -20,7 +20,7 @@ from psycopg.pq.abc import PGconn, PGresult
 from service.database.findings import Fault
 from service.database.queries import Finding, Query
 
-__all__ = ["Column", "Described", "check", "describe"]
+__all__ = ["Column", "Described", "check", "describe", "faults"]
 
 _CATALOG: Final = Path(__file__).parent / "catalog"
 # In a pipeline nobody reads while sending, so what is under way must fit the socket's buffers.
@@ -125,15 +125,21 @@ def _catalog(connection: psycopg.Connection[Any], name: str, oids: set[int]) -> 
 
 def check(described: Mapping[str, Described], queries: Mapping[str, Query]) -> list[Finding]:
     """What would fail when it is run. Codes that a file allows are left out."""
-    findings = []
-    for name, query in queries.items():
-        answer = described[name]
-        if answer.refusal:
-            findings.append(query.source.finding(_refused(query, answer.refusal, answer.wrapped)))
-            continue
-        faults = [*_check_params(query, answer), *_check_columns(query, answer)]
-        findings += [query.source.finding(f) for f in faults if f[1] not in query.header.allow]
-    return sorted(findings)
+    return sorted(
+        query.source.finding(fault)
+        for name, query in queries.items()
+        for fault in faults(query, described[name])
+        if described[name].refusal or fault[1] not in query.header.allow
+    )
+
+
+def faults(query: Query, answer: Described) -> list[Fault]:
+    """The same of one query, whatever it allows."""
+    if answer.refusal and not answer.wrapped:
+        return [_refused(query, answer.refusal, answer.wrapped)]
+    found = [*_check_params(query, answer), *_check_columns(query, answer)]
+    # What the header names and the answer lacks is why the wrapped form is refused.
+    return found or ([_refused(query, answer.refusal, True)] if answer.refusal else [])
 
 
 def _refused(query: Query, why: Diagnostic, wrapped: bool) -> Fault:

@@ -1,8 +1,8 @@
 """What is wrong with a query file, told with its place in the file and what to do."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 __all__ = ["Fault", "Finding", "Source", "SqlFilesError"]
 
@@ -30,15 +30,19 @@ class Finding(NamedTuple):
     def __str__(self) -> str:
         text = f"{self.path}:{self.line}:{self.column}: {self.code}: {self.message}"
         if self.excerpt:
-            text += f"\n    {self.excerpt}\n    {' ' * (self.column - 1)}^"
+            before = "".join(c if c == "\t" else " " for c in self.excerpt[: self.column - 1])
+            text += f"\n    {self.excerpt}\n    {before}^"
         return f"{text}\n    {self.suggestion}" if self.suggestion else text
 
 
 class SqlFilesError(Exception):
-    """Some query files are refused; `findings` holds everything that is wrong with all of them."""
+    """Some query files are refused; `findings` holds everything that is wrong with all of them.
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        self.findings = sorted(findings)
+    `queries` are those of the other files, for who wants to look at them all the same.
+    """
+
+    def __init__(self, findings: Sequence[Finding], queries: Mapping[str, Any]) -> None:
+        self.findings, self.queries = sorted(findings), queries
         super().__init__("\n".join(map(str, self.findings)))
 
 

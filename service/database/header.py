@@ -6,7 +6,7 @@
 -- null: deleted_at, current_step      result columns that may be NULL
 -- cursor: updated_at desc, id desc    order of a :page
 -- etag: version                       column behind the ETag of a :one
--- plan: index                         also: budget: 5ms, allow: CODE reason, and
+-- plan: index                         also: budget: 200 buffers, allow: CODE reason, and
 -- route: replica                      may be read there; primary: it writes through a function
 """
 
@@ -42,7 +42,7 @@ WORDS: Final = {
     "etag": (_COLUMN, "name one result column"),
     "plan": ("index", 'known: "index"'),
     "route": ("replica|primary", 'known: "replica", "primary"'),
-    "budget": (r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s)", 'write "5ms" or "0.5s"'),
+    "budget": (r"([1-9][0-9]*) buffers", 'write "200 buffers": pages of 8 KiB that it may touch'),
     "allow": (r"([a-z][a-z0-9_]*)\s+(\S.*)", "write the finding's code and a reason"),
 }
 _MANY: Final = frozenset({"param", "null", "allow"})  # these may stand in several lines
@@ -77,15 +77,10 @@ class Header:
         self.end = self._read()
         self.name, self.kind = self._once["name"].groups() if "name" in self._once else ("", "")
         self.etag, self.plan, self.route = map(self._text, ("etag", "plan", "route"))
-        self.budget = self._budget()
+        self.budget = int(self._once["budget"][1]) if "budget" in self._once else None
 
     def _text(self, word: str) -> str | None:
         return self._once[word][0] if word in self._once else None
-
-    def _budget(self) -> float | None:
-        """Milliseconds."""
-        match = self._once.get("budget")
-        return float(match[1]) * (1000 if match[2] == "s" else 1) if match else None
 
     def _read(self) -> int:
         at = 0
@@ -125,6 +120,7 @@ class Header:
             self._read_param(match)
         elif word == "allow":
             self.allow[match[1]] = match[2]
+            self.places["allow", match[1]] = start
         elif word in {"null", "cursor"}:
             self._read_columns(word, match)
         else:

@@ -57,7 +57,7 @@ def load(directory: Path) -> dict[str, Query]:
         if query is not None:
             queries[name] = query
     if findings:
-        raise SqlFilesError(findings)
+        raise SqlFilesError(findings, queries)
     return queries
 
 
