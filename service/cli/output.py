@@ -52,6 +52,24 @@ def print_table(
     Console(highlight=False).print(table)
 
 
+def print_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows as a table where it fits the terminal, else as a block each: psql's `\\x auto`."""
+    widths = [max(len(c), *(len(_cell(row.get(c))) for row in rows)) for c in columns if rows]
+    if sum(widths) + 2 * len(widths) <= Console().width:
+        print_table(columns, rows)
+        return
+    name_width = max(map(len, columns))
+    for number, row in enumerate(rows, 1):
+        typer.echo(f"-[ {number} ]".ljust(name_width + 3, "-"))
+        for column in columns:
+            typer.echo(f"{column.ljust(name_width)} | {'' if row[column] is None else row[column]}")
+
+
+def counted(number: int, what: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _cell(value: object) -> str:
     if value is None:
         return ""

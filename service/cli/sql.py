@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
 import psycopg
 import typer
-from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
+from service.cli import queries as files
+from service.cli.callers import callers
 from service.cli.database import database_url, settings
-from service.cli.output import FOUND, Json, fail, print_table, say
-from service.database import contract, guard
-from service.database.queries import Finding, Query, SqlFilesError, load
-from service.database.tree import sql as names
-from service.operations import answer_rules, parse_tree, snapshot, sqlcheck, stubs
+from service.cli.output import FOUND, Json, counted, fail, print_rows, print_table, say
+from service.cli.sql_compare import compare
+from service.cli.sql_explain import PSQL, explain, open_reference
+from service.database import contract
+from service.database.queries import Query
+from service.operations import parse_tree, snapshot, stubs
+from service.operations.check import check as check_files
+from service.operations.check import contract_path
+from service.operations.explain import explain_call
+from service.operations.finding_formats import FORMATS
 from service.operations.psql import psql_form
+from service.operations.trial import ValuesError, execute, given, transaction
 
 app = typer.Typer(no_args_is_help=True, help="List, read, run and check the named queries.")
 
-Name = Annotated[str, typer.Argument(help="A query's name, e.g. projects.get.")]
 Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if it is out of date.")]
+Tenant = Annotated[str | None, typer.Option(help="The tenant's name or id.")]
+
+app.command("explain")(explain)
+app.command("compare")(compare)
+app.command("reference", context_settings=PSQL)(open_reference)
 
 
 @app.command("list")
@@ -36,112 +45,133 @@ def list_(as_json: Json = False) -> None:
             "kind": query.kind,
             "parameters": [p.name + ("?" if p.nullable else "") for p in query.params],
             "tables": _tables(query),
-            "budget_ms": query.header.budget,
+            "budget": query.header.budget,
         }
-        for query in _queries().values()
+        for query in files.load_all().values()
     ]
-    print_table(("name", "kind", "parameters", "tables", "budget_ms"), rows, as_json)
+    print_table(("name", "kind", "parameters", "tables", "budget"), rows, as_json)
 
 
 @app.command()
 def show(
-    name: Name,
+    name: files.Name,
     wire: Annotated[
         bool, typer.Option("--wire", help="The text that PostgreSQL receives.")
     ] = False,
-    psql: Annotated[bool, typer.Option("--psql", help="Ready to paste into psql.")] = False,
+    psql: Annotated[
+        bool, typer.Option("--psql", help="Ready to paste into psql, with the values of -p.")
+    ] = False,
+    param: files.Params = None,
+    tenant: Annotated[str | None, typer.Option(help="With --psql: the tenant's id.")] = None,
 ) -> None:
-    """Print a query: its file, what is sent, or a form for psql."""
-    query = _query(name, _queries())
+    """Print a query: its file and who uses it, what is sent, or a form for psql."""
+    query = files.one(name, files.load_all())
     if psql:
-        typer.echo(psql_form(query))
-    else:
-        typer.echo(query.wire if wire else query.source.text.rstrip())
+        typer.echo(psql_form(query, _given(query, param), tenant))
+        return
+    typer.echo(query.wire if wire else query.source.text.rstrip())
+    say(f"{query.source.path}; used by {', '.join(callers(name)) or 'nobody'}")
 
 
 @app.command()
 def run(
-    name: Name,
-    param: Annotated[list[str] | None, typer.Option("-p", "--param", help="key=value")] = None,
-    tenant: Annotated[str | None, typer.Option(help="The tenant's name or id.")] = None,
-    commit: Annotated[bool, typer.Option("--commit", help="Keep what it changes.")] = False,
+    name: files.Name,
+    param: files.Params = None,
+    tenant: Tenant = None,
+    commit: Annotated[bool, typer.Option("--commit", help="Keep what it changes; asks.")] = False,
+    explained: Annotated[
+        bool, typer.Option("--explain", help="Show the plan of this call instead of its rows.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run a query in a READ ONLY transaction that is rolled back, or with --commit for good."""
-    queries = _queries()
-    query = _query(name, queries)
-    values = _values(query, param or [], tenant)
-    if query.writes and not commit:
-        fail(f"{name} changes or locks rows: give --commit to run it")
+    """Run a query as the service would, READ ONLY and rolled back, or with --commit for good."""
+    queries = files.load_all()
+    query = files.one(name, queries)
+    values = _given(query, param)
+    if query.writes and not commit and not explained:
+        fail(f"{name} changes or locks rows: give --commit to run it, --explain to see its plan")
+    if commit and explained:
+        fail("--explain keeps nothing: leave out --commit")
     if commit:
         typer.confirm(f"Run {name} and keep what it changes?", abort=True, err=True)
+    if query.kind == "page":
+        values.setdefault("limit", "50")
     try:
         with psycopg.connect(database_url(), autocommit=True) as connection:
-            if tenant is not None and "tenant_id" in query.order:
-                found = _tenant_id(connection, queries, tenant)
-                values[query.order.index("tenant_id")] = found
-            result = _execute(connection, query, values, commit)
-    except (psycopg.Error, ValueError) as error:
+            found = files.tenant_id(connection, queries, tenant) if tenant is not None else None
+            if explained:
+                measured = explain_call(connection, query, values, found)
+                typer.echo(measured.text)
+                say(f"{measured.buffers} buffers, {measured.ms:.1f} ms; rolled back")
+                return
+            with transaction(connection, found, read_only=not commit, keep=commit) as pg:
+                result = execute(pg, query, values, found)
+    except (psycopg.Error, ValuesError) as error:
         fail(str(error).strip())
     _print_result(result, as_json)
 
 
 @app.command()
-def check(as_json: Json = False) -> None:
+def check(format_: files.Format = "text", as_json: Json = False) -> None:
     """Hold every file against its header, the live schema, the rules and the snapshot."""
     try:
-        queries = load(settings().sql_dir)
-        findings, rendered = _check(queries)
-        findings += _check_snapshot(rendered)
-    except SqlFilesError as error:
-        findings = error.findings
-    rows = [{**f._asdict(), "path": str(f.path)} for f in findings]
-    if as_json:
-        print_table(("path", "line", "column", "code", "message", "suggestion"), rows, as_json)
-    else:
-        for finding in findings:
-            typer.echo(finding)
-        say(f"{len(findings)} findings" if findings else "all queries are fine")
+        findings = check_files(database_url(), settings().sql_dir, callers)
+    except (ConnectionError, parse_tree.ToolMissingError, psycopg.Error) as error:
+        fail(str(error).strip())
+    typer.echo(FORMATS["json" if as_json else format_](findings), nl=False)
+    say(counted(len(findings), "finding") if findings else "all queries are fine")
     if findings:
         raise typer.Exit(FOUND)
 
 
 @app.command("snapshot")
 def snapshot_(check: Check = False) -> None:
-    """Write contract.json: what every query takes and answers."""
-    queries = _queries()
-    path = _snapshot_path()
-    findings, rendered = _check_contract(queries)
-    if findings:
-        fail("\n".join(map(str, findings)), FOUND)
-    old = path.read_bytes() if path.exists() else b"{}"
-    changes = snapshot.diff(old, rendered)
-    if check and old != rendered:
-        fail(f"{path} is out of date: quarry sql snapshot\n{changes}", FOUND)
-    _write(path, rendered, changes or "nothing changed")
+    """Write contract.json: what every query takes and answers. Prints how the API changes."""
+    queries = files.load_all()
+    path = contract_path(settings().sql_dir)
+    rendered = _rendered(queries)
+    try:
+        old = snapshot.read(path.read_bytes()) if path.exists() else {}
+    except ValueError:
+        old = {}
+    changes = snapshot.changes(old, snapshot.read(rendered))
+    if changes:
+        typer.echo(snapshot.report(changes, callers))
+        breaking = sum(change.breaking for change in changes)
+        say(f"{breaking} breaking, {len(changes) - breaking} compatible")
+    fresh = path.exists() and path.read_bytes() == rendered
+    if check and not fresh:
+        fail(f"{path} is out of date: quarry sql snapshot", FOUND)
+    _write(path, rendered, "nothing changed" if fresh else f"wrote {path}")
 
 
 @app.command("stubs")
 def stubs_(check: Check = False) -> None:
     """Write tree.pyi, by which editors and mypy know the queries."""
-    rendered = stubs.render(_queries()).encode()
+    rendered = stubs.render(files.load_all()).encode()
     old = stubs.PATH.read_bytes() if stubs.PATH.exists() else b""
     if check and old != rendered:
         fail(f"{stubs.PATH} is out of date: quarry sql stubs", FOUND)
     _write(stubs.PATH, rendered, "nothing changed" if old == rendered else f"wrote {stubs.PATH}")
 
 
-def _queries() -> dict[str, Query]:
+def _given(query: Query, param: Sequence[str] | None) -> dict[str, str | None]:
+    """The values of `-p key=value`; exit 2 when one is wrong."""
     try:
-        return load(settings().sql_dir)
-    except SqlFilesError as error:
-        fail(str(error), FOUND)
+        return given(query, param or [])
+    except ValuesError as error:
+        fail(str(error))
 
 
-def _query(name: str, queries: Mapping[str, Query]) -> Query:
-    if name not in queries:
-        fail(f"there is no query {name}; see: quarry sql list")
-    return queries[name]
+def _rendered(queries: Mapping[str, Query]) -> bytes:
+    """The contract of these queries; exit 1 when the schema refuses one."""
+    try:
+        described = contract.describe(database_url(), queries)
+    except ConnectionError as error:
+        fail(str(error))
+    if findings := contract.check(described, queries):
+        fail("\n".join(map(str, findings)), FOUND)
+    return snapshot.render(described, queries)
 
 
 def _tables(query: Query) -> list[str] | None:
@@ -149,56 +179,6 @@ def _tables(query: Query) -> list[str] | None:
         return parse_tree.tables(query)
     except parse_tree.ToolMissingError:
         return None
-
-
-def _values(query: Query, given: list[str], tenant: str | None) -> list[bytes | None]:
-    """The values of `$n` as text. Leaves with 2 on a missing or unknown parameter."""
-    values: dict[str, str | None] = {p.name: None for p in query.params if p.nullable}
-    known = {param.name for param in query.params}
-    for item in given:
-        name, equals, value = item.partition("=")
-        if not equals or name not in known:
-            fail(f"-p {item}: known are {', '.join(sorted(known)) or 'none'}, as key=value")
-        values[name] = value
-    if tenant is not None:
-        values["tenant_id"] = tenant
-    if query.kind == "page" and values.get("limit") is None:
-        values["limit"] = "50"
-    for name in query.order:
-        if name not in values:
-            fail("--tenant is missing" if name == "tenant_id" else f"-p {name}=… is missing")
-    ordered = (values[name] for name in query.order)
-    return [None if value is None else value.encode() for value in ordered]
-
-
-def _tenant_id(
-    connection: psycopg.Connection[Any], queries: Mapping[str, Query], tenant: str
-) -> bytes:
-    """The id of the tenant with this name or id. Leaves with 2 when there is none of the name."""
-    with suppress(ValueError):
-        return str(UUID(tenant)).encode()
-    result = _execute(connection, _query(names.keys.tenant, queries), [tenant.encode()], False)
-    return result.get_value(0, 0) or fail(f"there is no tenant {tenant!r}")
-
-
-def _execute(
-    connection: psycopg.Connection[Any], query: Query, values: list[bytes | None], commit: bool
-) -> PGresult:
-    """Run it in its own transaction. Raises psycopg.Error."""
-    place = query.order.index("tenant_id") if "tenant_id" in query.order else None
-    tenant = (values[place] or b"").decode() if place is not None else ""
-    pg = connection.pgconn
-    _done(pg.exec_(guard.begin(tenant, "cli:sql", "", "", read_only=not commit).encode()))
-    result = _done(pg.exec_params(query.sql.encode(), values))
-    _done(pg.exec_(b"COMMIT" if commit else b"ROLLBACK"))
-    return result
-
-
-def _done(result: PGresult) -> PGresult:
-    if result.status in {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}:
-        return result
-    state = (result.error_field(DiagnosticField.SQLSTATE) or b"XX000").decode()
-    raise psycopg.errors.lookup(state)(result.get_error_message())
 
 
 def _print_result(result: PGresult, as_json: bool) -> None:
@@ -210,44 +190,11 @@ def _print_result(result: PGresult, as_json: bool) -> None:
         }
         for row in range(result.ntuples)
     ]
-    if columns:
+    if as_json:
         print_table(columns, rows, as_json)
-    else:
-        say((result.command_status or b"").decode())
-
-
-def _check_contract(queries: Mapping[str, Query]) -> tuple[list[Finding], bytes]:
-    try:
-        described = contract.describe(database_url(), queries)
-    except ConnectionError as error:
-        fail(str(error))
-    findings = contract.check(described, queries) + answer_rules.check(described, queries)
-    return findings, snapshot.render(described, queries)
-
-
-def _check(queries: Mapping[str, Query]) -> tuple[list[Finding], bytes]:
-    findings, rendered = _check_contract(queries)
-    try:
-        findings += sqlcheck.check(queries, sqlcheck.read_catalog(database_url()))
-    except (parse_tree.ToolMissingError, psycopg.Error) as error:
-        fail(str(error))
-    return sorted(findings), rendered
-
-
-def _check_snapshot(rendered: bytes) -> list[Finding]:
-    path = _snapshot_path()
-    if not path.exists():
-        message = "there is no snapshot"
-        return [Finding(path, 1, 1, "snapshot_missing", message, "", "quarry sql snapshot")]
-    changes = snapshot.diff(path.read_bytes(), rendered)
-    return [
-        Finding(path, 1, 1, "snapshot_differs", line, "", "if it is meant: quarry sql snapshot")
-        for line in changes.splitlines()
-    ]
-
-
-def _snapshot_path() -> Path:
-    return settings().sql_dir / "contract.json"
+    elif columns:
+        print_rows(columns, rows)
+    say(counted(len(rows), "row") if columns else (result.command_status or b"").decode())
 
 
 def _write(path: Path, content: bytes, message: str) -> None:

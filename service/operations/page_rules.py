@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from service.database.lexer import scan
 from service.database.queries import Query
 from service.operations.live_schema import Catalog
 from service.operations.parse_tree import (
@@ -35,18 +36,19 @@ def _order(query: Query, catalog: Catalog, statement: Any) -> Iterator[Found]:
     if given != wanted:
         shown = ", ".join(f"{name} desc" if down else name for name, down in wanted)
         where = items[0].node if items else targets[0]
-        yield location(where), "cursor_order", f"the cursor wants ORDER BY {shown}"
+        yield location(where), "cursor_order", f"the cursor wants ORDER BY {shown}", ""
     elif not _is_total(catalog, statement, [outputs.get(name) for name, _ in wanted]):
         message = "equal rows would be lost between pages: end the order in id"
-        yield location(items[-1].node), "cursor_total", message
+        yield location(items[-1].node), "cursor_total", message, ""
 
 
 def _limit(query: Query, statement: Any) -> Iterator[Found]:
     selects = [node for node in walk(statement) if kind_of(node) == "SelectStmt"]
     offset = next((node.limitOffset for node in selects if node.limitOffset), None)
     if offset or not any(_is_limit(query, node.limitCount) for node in selects):
-        where = offset or statement.targetList[0]
-        yield location(where), "cursor_limit", "a page has LIMIT :limit, and no OFFSET"
+        word = "OFFSET" if offset else "SELECT"
+        at = next(t.start for t in scan(query.sql) if t.text.upper() == word)
+        yield at, "cursor_limit", "a page has LIMIT :limit, and no OFFSET", ""
 
 
 def _is_limit(query: Query, node: Any) -> bool:

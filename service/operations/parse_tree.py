@@ -4,6 +4,7 @@ pglast is a development dependency, so it is imported when it is needed and not 
 carry no types that mypy knows.
 """
 
+import functools
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -24,11 +25,12 @@ __all__ = [
     "parse",
     "table_name",
     "tables",
+    "targets",
     "walk",
 ]
 
 
-Found: TypeAlias = tuple[int, str, str]  # offset in `query.sql`, code, message
+Found: TypeAlias = tuple[int, str, str, str]  # offset in `query.sql`, code, message, advice
 
 
 class ToolMissingError(Exception):
@@ -41,13 +43,18 @@ class ParseError(Exception):
 
 def parse(query: Query) -> Any:
     """The one statement of `query.sql`. Raises ParseError and ToolMissingError."""
+    return _parsed(query.sql)
+
+
+@functools.lru_cache(1024)
+def _parsed(text: str) -> Any:
     try:
         from pglast import parse_sql  # noqa: PLC0415
         from pglast.parser import ParseError as Refusal  # noqa: PLC0415
     except ImportError as error:
         raise ToolMissingError("the rules need pglast: pip install 'pglast>=8.7'") from error
     try:
-        return parse_sql(query.sql)[0].stmt
+        return parse_sql(text)[0].stmt
     except Refusal as error:
         raise ParseError(str(error.args[0])) from error
 
@@ -60,6 +67,16 @@ def tables(query: Query) -> list[str]:
         return []
     found = {table_name(node) for node in walk(statement) if kind_of(node) == "RangeVar"}
     return sorted(name for name in found if "." in name)
+
+
+def targets(statement: Any) -> list[Any]:
+    """The nodes of the result columns, in their order."""
+    while getattr(statement, "larg", None):
+        statement = statement.larg
+    if kind_of(statement) == "SelectStmt":
+        return list(statement.targetList or ())
+    returning = statement.returningClause
+    return list(returning.exprs) if returning else []
 
 
 def kind_of(node: Any) -> str:

@@ -62,12 +62,12 @@ class _Checker:
         self.found: list[Found] = []
 
     def run(self, statement: Any) -> list[Found]:
-        """(offset in `query.sql`, code, message) of everything that is found."""
+        """Everything that is found, as offsets in `query.sql`."""
         self._visit(statement, None, {})
         return self.found
 
-    def _find(self, node: Any, code: str, message: str) -> None:
-        self.found.append((location(node), code, message))
+    def _find(self, node: Any, code: str, message: str, advice: str = "") -> None:
+        self.found.append((location(node), code, message, advice))
 
     # visiting
 
@@ -91,7 +91,9 @@ class _Checker:
         for alias, table in scope.tables.items():
             name = table_name(table)
             if self.catalog.tenant_scoped(name) and alias not in scope.bound:
-                self._find(table, "tenant_predicate", f"{name} is not held to {TENANT} = :{TENANT}")
+                message = f"{name} is not held to {TENANT} = :{TENANT}"
+                advice = f"add AND {alias_of(table)}.{TENANT} = :{TENANT}"
+                self._find(table, "tenant_predicate", message, advice)
         if kind == "InsertStmt":
             self._insert(node, scope)
         for attribute in node:

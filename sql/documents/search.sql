@@ -10,7 +10,7 @@
 -- param: after_id uuid?
 -- param: limit int?
 -- cursor: rank desc, id desc
--- allow: cursor_order the rank is computed, so no index has this order
+-- budget: 1000 buffers
 WITH asked AS MATERIALIZED (
     SELECT workspace.text_search_config(p.language) AS config,
            websearch_to_tsquery(workspace.text_search_config(p.language), :q) AS query

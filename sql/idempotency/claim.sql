@@ -5,6 +5,7 @@
 -- param: key text
 -- param: request_hash bytea
 -- param: expires_at timestamptz
+-- budget: 50 buffers
 INSERT INTO core.idempotency AS i (tenant_id, actor, key, request_hash, expires_at)
 VALUES (:tenant_id, :actor, :key, :request_hash, :expires_at)
     ON CONFLICT (tenant_id, actor, key) DO UPDATE

@@ -3,6 +3,7 @@
 -- param: actor text
 -- param: key text
 -- null: status, headers, body
+-- budget: 20 buffers
 SELECT i.request_hash, i.status, i.headers, i.body
   FROM core.idempotency AS i
  WHERE i.tenant_id = :tenant_id

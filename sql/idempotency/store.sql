@@ -5,6 +5,7 @@
 -- param: status int
 -- param: headers jsonb
 -- param: body bytea
+-- budget: 20 buffers
 UPDATE core.idempotency AS i
    SET status = :status, headers = :headers, body = :body
  WHERE i.tenant_id = :tenant_id

@@ -9,6 +9,7 @@
 -- param: rate_limit int?       requests per second
 -- param: expires_at timestamptz?
 -- null: expires_at
+-- budget: 20 buffers
 INSERT INTO core.api_keys AS k (
        tenant_id, id, secret_hash, name, scopes, user_id, project_ids, rate_limit, expires_at)
 VALUES (:tenant_id, :id, :secret_hash, :name, :scopes, :user_id, :project_ids, :rate_limit, :expires_at)

@@ -2,6 +2,7 @@
 -- Takes a member out of a live project; the last owner stays (project_members_keep_owner).
 -- param: project_id uuid
 -- param: user_id uuid
+-- budget: 50 buffers
 DELETE FROM workspace.project_members AS m
  WHERE m.tenant_id = :tenant_id
    AND m.project_id = :project_id

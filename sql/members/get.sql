@@ -2,6 +2,7 @@
 -- One member of a live project.
 -- param: project_id uuid
 -- param: user_id uuid
+-- budget: 20 buffers
 SELECT m.project_id, m.user_id, m.role, m.created_at, m.updated_at
   FROM workspace.project_members AS m
  WHERE m.tenant_id = :tenant_id

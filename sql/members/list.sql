@@ -5,6 +5,7 @@
 -- param: limit int?
 -- cursor: user_id
 -- plan: index
+-- budget: 20 buffers
 SELECT m.project_id, m.user_id, m.role, m.created_at, m.updated_at
   FROM workspace.project_members AS m
  WHERE m.tenant_id = :tenant_id

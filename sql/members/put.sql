@@ -4,6 +4,7 @@
 -- param: project_id uuid
 -- param: user_id uuid
 -- param: role text
+-- budget: 100 buffers
 INSERT INTO workspace.project_members AS m (tenant_id, project_id, user_id, role)
 SELECT :tenant_id, p.id, u.id, :role
   FROM workspace.projects AS p

@@ -6,6 +6,7 @@
 -- param: q text?               part of the name; case and accents do not matter
 -- param: project_ids uuid[]?   only these: a key that is bound to projects
 -- param: member_id uuid?       only where this user is a member: a key that is bound to a user
+-- budget: 20000 buffers
 SELECT count(*)
   FROM workspace.projects AS p
  WHERE p.tenant_id = :tenant_id

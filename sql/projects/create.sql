@@ -9,6 +9,7 @@
 -- param: created_by uuid?
 -- null: created_by
 -- etag: version
+-- budget: 50 buffers
 INSERT INTO workspace.projects AS p (tenant_id, name, language, status, current_step, metadata, created_by)
 SELECT :tenant_id, :name, :language, coalesce(:status, 'draft'), coalesce(:current_step, 1),
        coalesce(:metadata::jsonb, '{}'), :created_by

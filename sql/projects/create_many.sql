@@ -3,6 +3,7 @@
 -- names a created_by that is no live user (projects.strangers tells which).
 -- param: items json        [{"name", "language", "status"?, "current_step"?, "metadata"?, "created_by"?}, …]
 -- param: created_by uuid?  for items that name nobody
+-- budget: 20 buffers
 WITH input AS MATERIALIZED (
     SELECT uuidv7() AS id, i.name, i.language, i.status, i.current_step, i.metadata,
            coalesce(i.created_by, :created_by) AS created_by, i.ordinal

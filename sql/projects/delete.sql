@@ -3,6 +3,7 @@
 -- unreachable and comes back with projects.restore.
 -- param: project_id uuid
 -- param: expected_version bigint?   any version when absent (If-Match: *)
+-- budget: 50 buffers
 UPDATE workspace.projects AS p
    SET deleted_at = clock_timestamp()
  WHERE p.tenant_id = :tenant_id

@@ -3,6 +3,7 @@
 -- param: project_id uuid
 -- null: created_by
 -- etag: version
+-- budget: 20 buffers
 SELECT p.id, p.name, p.status, p.language, p.current_step, p.metadata, p.created_by,
        p.version, p.created_at, p.updated_at
   FROM workspace.projects AS p

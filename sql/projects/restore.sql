@@ -3,6 +3,7 @@
 -- param: project_id uuid
 -- null: created_by
 -- etag: version
+-- budget: 20 buffers
 UPDATE workspace.projects AS p
    SET deleted_at = NULL
  WHERE p.tenant_id = :tenant_id

@@ -9,6 +9,7 @@
 -- param: metadata jsonb?
 -- null: created_by
 -- etag: version
+-- budget: 50 buffers
 UPDATE workspace.projects AS p
    SET name = coalesce(:name, p.name),
        status = coalesce(:status, p.status),

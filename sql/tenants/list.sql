@@ -2,6 +2,8 @@
 -- All tenants with the number of their usable keys. Operator only.
 -- null: disabled_at
 -- allow: tenant_predicate an operator looks at all tenants
+-- allow: seq_scan all keys are counted
+-- budget: 2000 buffers
 SELECT t.id, t.name, t.created_at, t.disabled_at, count(k.id) AS keys
   FROM core.tenants AS t
   LEFT JOIN core.api_keys AS k

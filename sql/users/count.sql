@@ -1,6 +1,7 @@
 -- name: users.count :value
 -- How many users users.list has in all.
 -- param: q text?
+-- budget: 2000 buffers
 SELECT count(*)
   FROM workspace.users AS u
  WHERE u.tenant_id = :tenant_id

@@ -1,6 +1,7 @@
 -- name: users.create_many :one
 -- Many users at once, all or none; the ids come back in the order of the items.
 -- param: items json     [{"email", "name", "profile"?}, …]
+-- budget: 20 buffers
 WITH input AS MATERIALIZED (
     SELECT uuidv7() AS id, i.email, i.name, i.profile, i.ordinal
       FROM ROWS FROM (json_to_recordset(:items) AS (email text, name text, profile jsonb))

@@ -7,6 +7,7 @@
 -- cursor: created_at desc, id desc
 -- null: last_login_at
 -- plan: index
+-- budget: 20 buffers
 SELECT u.id, u.email, u.name, u.profile, u.last_login_at, u.created_at, u.updated_at
   FROM workspace.users AS u
  WHERE u.tenant_id = :tenant_id

@@ -5,6 +5,7 @@
 -- param: name text?        of a new user; the part before the @ when absent
 -- param: profile jsonb?    of a new user
 -- null: last_login_at
+-- budget: 50 buffers
 INSERT INTO workspace.users AS u (tenant_id, email, name, profile, last_login_at)
 VALUES (:tenant_id, :email, coalesce(:name, left(split_part(:email, '@', 1), 255)),
         coalesce(:profile::jsonb, '{}'), clock_timestamp())

@@ -5,6 +5,7 @@
 -- param: name text?
 -- param: profile jsonb?
 -- null: last_login_at
+-- budget: 20 buffers
 UPDATE workspace.users AS u
    SET email = coalesce(:email, u.email),
        name = coalesce(:name, u.name),

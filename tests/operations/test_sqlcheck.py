@@ -271,7 +271,8 @@ def test_check_compares_with_the_snapshot(workbench: Workbench) -> None:
     assert done.exit_code == 1
     [finding] = json.loads(done.stdout)
     assert finding["code"] == "snapshot_differs"
-    assert finding["message"] == "~ tenants.get columns: nothing → id uuid"
+    assert finding["message"] == "tenants.get: column id is new (uuid, never NULL)"
+    assert (finding["line"], finding["column"]) == (3, 8)
 
 
 def test_check_tells_all_findings_with_their_places(workbench: Workbench) -> None:

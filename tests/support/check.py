@@ -20,6 +20,7 @@ COMMANDS = (
     ("sql", "check"),
     ("sql", "snapshot", "--check"),
     ("sql", "stubs", "--check"),
+    ("sql", "explain", "--all", "--assert"),  # on the reference data, kept in QUARRY_DATA_DIR
     ("migrate", "verify"),
     ("migrate", "lint"),
 )

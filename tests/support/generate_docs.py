@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 
 from service.http.problems import CODES
+from service.operations.rules import RULES, exceptable
 from service.settings import Settings, describe
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -47,7 +49,26 @@ def errors_page() -> str:
     return head + "\n".join(rows) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "errors.md": errors_page}
+def findings_page() -> str:
+    """docs/findings.md."""
+    parts = [
+        "# Findings\n\nWhat `quarry sql check` and `quarry sql explain --assert` find in query "
+        "files. The codes never\nchange. Every finding comes with file:line:column, the line with "
+        "a caret below the place, and what\nto do. `-- allow: CODE reason` in the header excepts a "
+        "file from a code that is marked with *.\n"
+    ]
+    for subject, rules in groupby(RULES.items(), lambda item: item[1].subject):
+        parts.append(
+            f"\n## {subject[0].upper()}{subject[1:]}\n\n| code | what | do |\n|---|---|---|\n"
+        )
+        parts += [
+            f"| `{code}`{' *' if exceptable(code) else ''} | {rule.meaning} | {rule.advice} |\n"
+            for code, rule in rules
+        ]
+    return "".join(parts)
+
+
+PAGES = {"settings.md": settings_page, "errors.md": errors_page, "findings.md": findings_page}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

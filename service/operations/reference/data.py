@@ -107,6 +107,15 @@ class Layout:
         first = self.scale.skewed and nth % 10 == 0
         return users[0 if first else nth % len(users)]
 
+    def viewers(self, project: int) -> Sequence[int]:
+        """The numbers of further members: in the longest project everybody, in half of them one."""
+        users, owner = self.users[self.tenant_of[project]], self.owner(project)
+        if project == self.longest:
+            return [user for user in users if user != owner]
+        if self.scale.skewed and self.nth[project] % 2 == 0 and len(users) > 1:
+            return [users[(users.index(owner) + 1) % len(users)]]
+        return []
+
     def deleted(self, project: int) -> bool:
         """Whether it is in the bin."""
         return self.scale.skewed and self.nth[project] % 50 == 49
@@ -242,10 +251,15 @@ def _at(project: int) -> str:
 
 
 def members(layout: Layout) -> Iterator[str]:
-    """workspace.project_members (tenant_id, id, project_id, user_id, role): the creators."""
+    """workspace.project_members (tenant_id, id, project_id, user_id, role): the creators, and of a
+    skewed scale viewers."""
+    number = 0
     for n, tenant in enumerate(layout.tenant_of):
-        yield _line(identifier(TENANT, tenant), identifier(MEMBER, n), identifier(PROJECT, n),
-                    identifier(USER, layout.owner(n)), "owner")  # fmt: skip
+        people = [(layout.owner(n), "owner"), *((user, "viewer") for user in layout.viewers(n))]
+        for user, role in people:
+            yield _line(identifier(TENANT, tenant), identifier(MEMBER, number),
+                        identifier(PROJECT, n), identifier(USER, user), role)  # fmt: skip
+            number += 1
 
 
 def counters(layout: Layout) -> Iterator[str]:

@@ -49,7 +49,7 @@ def load(owner: str, scale: data.Scale, progress: Progress) -> None:
 
 def _tables(layout: data.Layout, made: list[data.Content]) -> list[_Table]:
     """What is loaded, the longest first. The documents come in parts."""
-    scale = layout.scale
+    scale, each = layout.scale, range(layout.scale.projects)
     users = sum(map(len, layout.users))
     part = max(1, scale.projects // _PARTS)
     parts = [range(n, min(n + part, scale.projects)) for n in range(0, scale.projects, part)]
@@ -58,13 +58,14 @@ def _tables(layout: data.Layout, made: list[data.Content]) -> list[_Table]:
         " content_sha256, search, created_at, updated_at)"
     )
     tables = [
-        *(_Table(documents, data.documents(layout, made, some), len(some) * scale.documents_each)
+        *(_Table(documents, data.documents(layout, made, some),
+                 sum(len(layout.versions(n)) for n in some))
           for some in parts if scale.documents_each),
         _Table("workspace.projects (tenant_id, id, name, status, language, current_step, metadata,"
                " created_by, created_at, updated_at, deleted_at)",
                data.projects(layout), scale.projects),
         _Table("workspace.project_members (tenant_id, id, project_id, user_id, role)",
-               data.members(layout), scale.projects),
+               data.members(layout), sum(1 + len(layout.viewers(n)) for n in each)),
         _Table("workspace.document_counters (tenant_id, project_id, document_type, last_version)",
                data.counters(layout), 2 * scale.projects if scale.documents_each else 0),
         _Table("workspace.users (tenant_id, id, email, name)", data.users(layout), users),

@@ -1,0 +1,47 @@
+-- name: explain.example :one
+-- What `quarry sql explain --analyze` gives to the required parameters of other queries: each column
+-- is the value for parameters of its name and type. Worst cases: a tenant's longest document. For
+-- a new name add a column; what is not here gets a sample of its type.
+-- null: document_id, user_id, user, key_id, actor, key
+-- budget: 20000 buffers
+WITH longest AS (
+    SELECT c.project_id, c.document_type
+      FROM workspace.document_counters AS c
+     WHERE c.tenant_id = :tenant_id
+     ORDER BY c.last_version DESC, c.project_id, c.document_type
+     LIMIT 1
+), member AS (
+    SELECT m.user_id
+      FROM longest AS l
+      JOIN workspace.project_members AS m ON m.tenant_id = :tenant_id AND m.project_id = l.project_id
+     ORDER BY m.role = 'owner', m.user_id
+     LIMIT 1
+), answer AS (
+    SELECT i.actor, i.key
+      FROM core.idempotency AS i
+     WHERE i.tenant_id = :tenant_id
+     ORDER BY i.actor, i.key
+     LIMIT 1
+)
+SELECT l.project_id, l.document_type,
+       (SELECT d.id
+          FROM workspace.document_versions AS d
+         WHERE d.tenant_id = :tenant_id
+           AND d.project_id = l.project_id
+           AND d.document_type = l.document_type
+         ORDER BY d.version DESC
+         LIMIT 1) AS document_id,
+       (SELECT k.id
+          FROM core.api_keys AS k
+         WHERE k.tenant_id = :tenant_id
+         ORDER BY k.id
+         LIMIT 1) AS key_id,
+       uuidv7() AS id, m.user_id, m.user_id::text AS user, 'editor' AS role, false AS latest_only, 'report' AS q,
+       'an-example' AS name, 'en' AS language, 'example@example.org' AS email,
+       json_build_array(json_build_object('name', 'An example', 'language', 'en',
+                                          'email', 'example@example.org')) AS items,
+       a.actor, a.key, 201 AS status, sha256('example') AS request_hash, sha256('example') AS secret_hash,
+       '{projects:read}'::text[] AS scopes, :tenant_id::uuid::text AS tenant
+  FROM longest AS l
+  LEFT JOIN member AS m ON true
+  LEFT JOIN answer AS a ON true
