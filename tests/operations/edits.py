@@ -14,6 +14,7 @@ Files are below `sql/`; what stays and goes must be in the file once.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -68,9 +69,19 @@ def apply(edit: Path, folder: Path) -> tuple[list[Expected], bool]:
     return sorted(expected), any(hunk.words == ["snapshot"] for hunk in hunks)
 
 
-def copied(source: Path, folder: Path) -> Path:
-    """A copy of the query files."""
-    return Path(shutil.copytree(source, folder / "sql"))
+def copied(source: Path, folder: Path, edit: Path | None = None) -> Path:
+    """A copy of the query files; for an edit, of the folders that it touches."""
+    copy = Path(shutil.copytree(source, folder / "sql"))
+    if edit is not None:
+        paths = [word for hunk in _hunks(edit) for word in hunk.words if "/" in word]
+        touched = {path.partition("/")[0] for path in paths}
+        for other in copy.iterdir():
+            if other.is_dir() and other.name not in touched:
+                shutil.rmtree(other)
+        contract = json.loads((copy / "contract.json").read_text())
+        kept = {name: what for name, what in contract.items() if name.partition(".")[0] in touched}
+        (copy / "contract.json").write_text(json.dumps(kept, indent=2))
+    return copy
 
 
 def _hunks(edit: Path) -> Iterator[Hunk]:

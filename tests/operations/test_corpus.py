@@ -21,7 +21,7 @@ RIGHT = sorted((CORPUS / "right").glob("*.edit"))
 
 def found(edit: Path, folder: Path, database: Database) -> tuple[list[Finding], list[Expected]]:
     """What the check finds after an edit, and what it should."""
-    edited = copied(SQL, folder)
+    edited = copied(SQL, folder, edit)
     expected, taken = apply(edit, edited)
     if taken:
         queries = load(edited)
