@@ -1,6 +1,6 @@
 """What is wrong with a query file, told with its place in the file and what to do."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -38,11 +38,11 @@ class Finding(NamedTuple):
 class SqlFilesError(Exception):
     """Some query files are refused; `findings` holds everything that is wrong with all of them.
 
-    `queries` are those of the other files, for who wants to look at them all the same.
+    `queries` are those of the other files by name, for who wants to look at them all the same.
     """
 
-    def __init__(self, findings: Sequence[Finding], queries: Mapping[str, Any]) -> None:
-        self.findings, self.queries = sorted(findings), queries
+    def __init__(self, findings: Sequence[Finding], queries: Any = None) -> None:
+        self.findings, self.queries = sorted(findings), queries or {}
         super().__init__("\n".join(map(str, self.findings)))
 
 

@@ -20,6 +20,7 @@ from psycopg.pq import Escaping
 from psycopg.pq.abc import PGconn, PGresult
 
 from service.database.queries import Query
+from service.database.tree import sql as names
 from service.operations.psql import sample
 from service.operations.trial import (
     Values,
@@ -33,7 +34,7 @@ from service.operations.trial import (
 
 __all__ = ["EXAMPLE", "Case", "Connections", "Explained", "Explainer", "Measured", "explain_call"]
 
-EXAMPLE: Final = "explain.example"  # the query whose columns are values for parameters
+EXAMPLE: Final = names.explain.example  # the query whose columns are values for parameters
 _PAGE: Final = "51"  # the service asks for one row more than the page has
 _PREPARED: Final = b"quarry_explained"
 _GENERIC: Final = b"SET LOCAL plan_cache_mode = force_generic_plan"
