@@ -131,6 +131,11 @@ class _executions:
         def __call__(self, *, stale: timedelta, batch: int) -> Value: ...
     sweep_stale: _sweep_stale
 
+class _explain:
+    class _example(QueryName):
+        def __call__(self) -> One: ...
+    example: _example
+
 class _health:
     class _head(QueryName):
         def __call__(self) -> Value: ...
@@ -301,6 +306,7 @@ class Tree:
     documents: _documents
     events: _events
     executions: _executions
+    explain: _explain
     health: _health
     idempotency: _idempotency
     keys: _keys
