@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+import functools
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from starlette.routing import Router
@@ -25,7 +27,11 @@ from service.http.events import Hub
 from service.http.idempotency import InFlight
 from service.http.limits import RateLimiter
 from service.http.observe import Observer
+from service.http.openapi import contract_of
+from service.http.peers import Peers
 from service.http.routing import RouteTable
+from service.operations.usage import find
+from service.operations.workbench import Workbench
 from service.resources import ADMIN_ENDPOINTS, ENDPOINTS
 from service.settings import Settings
 
@@ -42,6 +48,10 @@ class Application:
     public: Edge
     admin: Edge
     expected_head: str
+    commands: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    peers: Peers = field(default_factory=Peers)
+    workbench: Workbench | None = None
+    _reloads: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The public listener; the lifespan opens and closes what both share."""
@@ -56,19 +66,35 @@ class Application:
             self.public.process.draining = True
             self.public.process.events.drain()
 
+    def reload(self) -> None:
+        """Read the query files anew, in this process; the outcome is in the log."""
+        if self.workbench is not None:
+            task = asyncio.get_running_loop().create_task(self.workbench.on_signal())
+            self._reloads.add(task)
+            task.add_done_callback(self._reloads.discard)
+
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: object) -> AsyncIterator[None]:
         settings = self.settings
         async with _process(settings, load(settings.sql_dir), self.expected_head) as process:
+            users = functools.cache(lambda: find(ENDPOINTS, ADMIN_ENDPOINTS, self.commands))
+            process.contract = contract_of(settings.sql_dir)
+            process.workbench = self.workbench = Workbench(process, users, self.peers)
             self.public.process = self.admin.process = process
-            yield
+            await self.peers.open(self.workbench.answer)
+            try:
+                yield
+            finally:
+                await self.peers.close()
 
 
-def create(settings: Settings, expected_head: str) -> Application:
-    """The application for these settings; nothing is opened before its lifespan starts."""
-    return Application(
-        settings, Edge(RouteTable(ENDPOINTS)), Edge(RouteTable(ADMIN_ENDPOINTS)), expected_head
-    )
+def create(settings: Settings, expected_head: str, **more: Any) -> Application:
+    """The application for these settings; nothing is opened before its lifespan starts.
+
+    `more` may hold the `commands` that use queries, and the `peers` of this process.
+    """
+    tables = RouteTable(ENDPOINTS), RouteTable(ADMIN_ENDPOINTS)
+    return Application(settings, Edge(tables[0]), Edge(tables[1]), expected_head, **more)
 
 
 def pool_options(settings: Settings) -> PoolOptions:

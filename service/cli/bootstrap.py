@@ -37,7 +37,7 @@ def start_embedded(config: Settings) -> Settings:
     _dev_tenant(owner, config)
     app = server.dsn(user=APP_ROLE)
     config = replace(config, database_url=app, database_direct_url=app)
-    _check_queries(config)
+    check_queries(config)
     return config
 
 
@@ -71,10 +71,10 @@ def require_ready(config: Settings) -> None:
             if time.monotonic() > deadline:
                 fail(f"the database cannot be reached: {str(error).strip().splitlines()[-1]}", 3)
             time.sleep(0.25)
-    _check_queries(config)
+    check_queries(config)
 
 
-def _check_queries(config: Settings) -> None:
+def check_queries(config: Settings) -> None:
     """Every query file is read and held against the live schema."""
     try:
         queries = load(config.sql_dir)

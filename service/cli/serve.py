@@ -34,7 +34,9 @@ def serve(
     config = replace(settings(), **{n: v for n, v in given.items() if v is not None})
     configure(config)
     if (child := supervisor.inherited()) is not None:
-        _serve_process(config, *child)
+        if child.replaces:
+            bootstrap.check_queries(config)
+        _serve_process(config, child.listener, child.number, child.channel)
         return
     if config.database_url is None:
         config = bootstrap.start_embedded(config)
@@ -44,7 +46,7 @@ def serve(
         config = replace(config, port=listener.getsockname()[1])
         bootstrap.announce(config)
         if config.workers == 1:
-            _serve_process(config, listener, 0)
+            _serve_process(config, listener)
         elif code := supervisor.run(config, listener):
             raise typer.Exit(code)
 
@@ -63,17 +65,26 @@ def _listen(config: Settings) -> socket.socket:
     return listener
 
 
-def _serve_process(config: Settings, listener: socket.socket, index: int) -> None:
+def _serve_process(
+    config: Settings,
+    listener: socket.socket,
+    index: int = 0,
+    channel: socket.socket | None = None,
+) -> None:
     """Serve in this process until it is told to stop."""
     import uvicorn  # noqa: PLC0415  (only a process that serves needs what follows)
     import uvloop  # noqa: PLC0415
 
     from service import app as application  # noqa: PLC0415
+    from service.cli.commands import functions  # noqa: PLC0415
+    from service.http.peers import Peers  # noqa: PLC0415
     from service.http.server import Server  # noqa: PLC0415
     from service.http.server import config as server_config  # noqa: PLC0415
 
     config = replace(config, log_format="json" if as_json(config) else "console")
-    app = application.create(config, bootstrap.expected_head(config))
+    peers = Peers(channel, index, config.workers)
+    head = bootstrap.expected_head(config)
+    app = application.create(config, head, commands=functions(), peers=peers)
     admin = None
     if config.admin_port:
         admin = uvicorn.Server(
@@ -82,7 +93,7 @@ def _serve_process(config: Settings, listener: socket.socket, index: int) -> Non
         )  # fmt: skip
     server = Server(
         server_config(app, config.host, config.port, config.shutdown_seconds, lifespan="on"),
-        config.drain_seconds, app.drain, admin, alone=config.workers == 1,
+        config.drain_seconds, app.drain, admin, alone=config.workers == 1, on_reload=app.reload,
     )  # fmt: skip
     with listener:
         uvloop.run(server.serve(sockets=[listener]))

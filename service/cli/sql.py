@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import psycopg
 import typer
 from psycopg.pq.abc import PGresult
 
 from service.cli import queries as files
-from service.cli.callers import callers
+from service.cli import sql_files
 from service.cli.database import database_url, settings
 from service.cli.output import FOUND, Json, counted, fail, print_rows, print_table, say
 from service.cli.sql_compare import compare
@@ -27,6 +27,8 @@ from service.operations.psql import psql_form
 from service.operations.trial import ValuesError, execute, given, transaction
 
 app = typer.Typer(no_args_is_help=True, help="List, read, run and check the named queries.")
+app.command("docs")(sql_files.docs)
+app.command("reload")(sql_files.reload)
 
 Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if it is out of date.")]
 Tenant = Annotated[str | None, typer.Option(help="The tenant's name or id.")]
@@ -37,19 +39,47 @@ app.command("reference", context_settings=PSQL)(open_reference)
 
 
 @app.command("list")
-def list_(as_json: Json = False) -> None:
-    """All queries: kind, parameters, tables, budget."""
-    rows = [
-        {
+def list_(
+    table: Annotated[
+        str | None, typer.Option("--table", help="Only those that name this table.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", help='Only those of this one: "GET /projects".')
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """All queries: kind, parameters, tables, who uses them, budget. Exit 1: one has no user."""
+    queries, users = files.load_all(), sql_files.users()
+    shown: dict[str, dict[str, Any]] = {
+        query.name: {
             "name": query.name,
             "kind": query.kind,
             "parameters": [p.name + ("?" if p.nullable else "") for p in query.params],
             "tables": _tables(query),
+            "endpoints": [user.name for user in users.of(query.name, "endpoint")],
+            "others": [u.name for u in users.of(query.name) if u.kind != "endpoint"],
             "budget": query.header.budget,
         }
-        for query in files.load_all().values()
-    ]
-    print_table(("name", "kind", "parameters", "tables", "budget"), rows, as_json)
+        for query in queries.values()
+    }
+    if table is not None:
+        shown = {n: row for n, row in shown.items() if _named(table, row["tables"])}
+    if endpoint is not None:
+        shown = {n: row for n, row in shown.items() if endpoint in row["endpoints"]}
+        if not shown:
+            fail(f'no query of {endpoint!r}; give method and path: "GET /projects/{{project_id}}"')
+    rows = list(shown.values())
+    print_table([*rows[0]] if rows else ["name"], rows, as_json)
+    if unused := sorted(shown.keys() & users.unused(queries)):
+        say(f"used by nobody: {', '.join(unused)}")
+        raise typer.Exit(FOUND)
+
+
+def _named(table: str, tables: list[str] | None) -> bool:
+    """Whether a table is among these, with its schema or without."""
+    if tables is None:
+        fail("which tables a query names is read by pglast: pip install 'pglast>=8.7'")
+    return any(table in {name, name.partition(".")[2]} for name in tables)
 
 
 @app.command()
@@ -64,13 +94,17 @@ def show(
     param: files.Params = None,
     tenant: Annotated[str | None, typer.Option(help="With --psql: the tenant's id.")] = None,
 ) -> None:
-    """Print a query: its file and who uses it, what is sent, or a form for psql."""
+    """Print a query: its file, what is sent, or a form for psql; and on stderr who uses it."""
     query = files.one(name, files.load_all())
     if psql:
         typer.echo(psql_form(query, _given(query, param), tenant))
         return
     typer.echo(query.wire if wire else query.source.text.rstrip())
-    say(f"{query.source.path}; used by {', '.join(callers(name)) or 'nobody'}")
+    users = sql_files.users()
+    for user in users.of(name):
+        say(f"{query.source.path}; used by {user.name} ({', '.join(users.by_user[user][name])})")
+    if not users.of(name):
+        say(f"{query.source.path}; used by nobody")
 
 
 @app.command()

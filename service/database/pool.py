@@ -111,6 +111,7 @@ class Pool:
         self._free: deque[Link] = deque()
         self._waiting: deque[asyncio.Future[Link | None]] = deque()
         self._leased = 0
+        self.links: set[Link] = set()  # all that are open, lent or not
         self._retiring: set[asyncio.Task[None]] = set()
         self._opening: set[asyncio.Task[Link]] = set()
         self._source: asyncpg.Pool | None = None
@@ -258,7 +259,9 @@ class Pool:
             raise Failure(Kind.UNAVAILABLE, "the database cannot be reached") from error
         self.breaker.succeeded()
         connection = lease._con  # the proxy's public face hides the connection
-        return Link(lease, connection, bool(connection.guards), self.options.statement_cache)
+        link = Link(lease, connection, bool(connection.guards), self.options.statement_cache)
+        self.links.add(link)
+        return link
 
     async def _wait(self, give_up: float) -> Link | None:
         waiter: asyncio.Future[Link | None] = self._loop.create_future()
@@ -322,6 +325,7 @@ class Pool:
         except Exception:
             link.connection.terminate()
         finally:
+            self.links.discard(link)
             self._leased -= 1
             self._wake_one(None)
 

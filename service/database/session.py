@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -75,19 +76,19 @@ class Engine:
         self.pool = pool
         self.queries = queries
         self.slow = slow
-        self.statistics: dict[str, Statistics] = {}
+        self.statistics: defaultdict[str, Statistics] = defaultdict(Statistics)
         self.on_slow: Callable[[str, float], None] = lambda _name, _seconds: None
         self.streams = asyncio.Semaphore(max(1, pool.options.max_size // 4))
 
-    def session(self, identity: Identity, request_id: str = "", timeout: float = 15.0) -> Session:
-        """A unit of work that ends within `timeout` seconds."""
-        return Session(self, identity, request_id, asyncio.get_running_loop().time() + timeout)
+    def session(self, identity: Identity, request_id: str = "", timeout: float = 15.0,
+                queries: Mapping[str, Query] | None = None) -> Session:  # fmt: skip
+        """A unit of work that ends within `timeout` seconds; `queries`: an older set of them."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        return Session(self, identity, request_id, deadline, queries)
 
     def record(self, name: str, seconds: float, failed: bool) -> None:
         """Count one call of a query."""
-        seen = self.statistics.get(name)
-        if seen is None:
-            seen = self.statistics[name] = Statistics()
+        seen = self.statistics[name]
         seen.calls += 1
         seen.seconds += seconds
         seen.slowest = max(seen.slowest, seconds)
@@ -105,12 +106,13 @@ class Session:
     )  # fmt: skip
 
     def __init__(
-        self, engine: Engine, identity: Identity, request_id: str, deadline: float
-    ) -> None:
+        self, engine: Engine, identity: Identity, request_id: str, deadline: float,
+        queries: Mapping[str, Query] | None = None,
+    ) -> None:  # fmt: skip
         self._engine = engine
         self._identity = identity
         self._request_id = request_id
-        self._queries = engine.queries  # one set for the whole unit, even when sql/ is reloaded
+        self._queries = queries or engine.queries  # one set for all, even when sql/ is reloaded
         self._loop = engine.pool._loop
         self._link: Link | None = None
         self._nesting = 0
@@ -422,9 +424,7 @@ def _explained(link: Link, error: Exception) -> Failure:
 
 def _completed(query: Query, given: dict[str, Any]) -> dict[str, Any]:
     """The values with None for nullable parameters that were left out. Raises TypeError."""
-    for param in query.params:
-        if param.nullable:
-            given.setdefault(param.name, None)
+    given = {p.name: None for p in query.params if p.nullable} | given
     unknown = given.keys() - {p.name for p in query.params} - {"tenant_id"}
     if unknown:
         raise TypeError(f"{query.name}: unknown {', '.join(sorted(unknown))}")

@@ -13,7 +13,8 @@ import hmac
 import re
 import secrets
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import jwt
@@ -21,6 +22,7 @@ import structlog
 from asyncpg.pgproto.pgproto import UUID
 
 from service.database.listen import Listener
+from service.database.queries import Query
 from service.database.session import Engine, Identity
 from service.database.tree import sql
 from service.http.context import NOBODY, Principal
@@ -29,6 +31,8 @@ from service.http.problems import Problem
 from service.settings import Settings
 
 log = structlog.get_logger("quarry.auth")
+
+Queries: TypeAlias = Mapping[str, Query] | None  # None: those that are served now
 
 CHANNEL = "quarry_keys"
 _KEY = re.compile(rb"qk_([0-9a-f]{32})_([A-Za-z0-9_-]{43})\Z")
@@ -63,8 +67,10 @@ class Authenticator:
         self._tokens = Tokens(settings)
         self.listener: Listener | None = None
 
-    async def __call__(self, header: bytes | None, seconds: float) -> Principal:
-        """The caller behind an Authorization header, found within `seconds`.
+    async def __call__(
+        self, header: bytes | None, seconds: float, queries: Queries = None
+    ) -> Principal:
+        """The caller behind an Authorization header, found within `seconds` by these queries.
 
         Raises Problem unauthenticated, deadline_exceeded; Failure.
         """
@@ -80,7 +86,7 @@ class Authenticator:
                 return found
             self._kept.pop(digest, None)
         changes = self._changes
-        found = await self._look_up(header, seconds)
+        found = await self._look_up(header, seconds, queries)
         if changes == self._changes:  # else it may be what was revoked meanwhile
             if len(self._kept) >= self._size:
                 self._kept.pop(next(iter(self._kept)))
@@ -90,20 +96,22 @@ class Authenticator:
     def _listening(self) -> bool:
         return self.listener is not None and self.listener.connected
 
-    async def _look_up(self, header: bytes, seconds: float) -> Principal:
+    async def _look_up(self, header: bytes, seconds: float, queries: Queries) -> Principal:
         scheme, _, token = header.partition(b" ")
         token = token.strip()
         if scheme.lower() != b"bearer" or not token or len(token) > _MAX_TOKEN:
             raise unauthenticated("Send Authorization: Bearer <key or token>.")
         match = _KEY.match(token)
         if match is not None:
-            return await self._by_key(UUID(match[1].decode()), match[2], seconds)
+            return await self._by_key(UUID(match[1].decode()), match[2], seconds, queries)
         if token.count(b".") == 2 and self._tokens.accepted:
-            return await self._by_token(token, seconds)
+            return await self._by_token(token, seconds, queries)
         raise unauthenticated()
 
-    async def _by_key(self, key_id: UUID, secret: bytes, seconds: float) -> Principal:
-        async with self._engine.session(NOBODY, "auth", seconds) as db:
+    async def _by_key(
+        self, key_id: UUID, secret: bytes, seconds: float, queries: Queries
+    ) -> Principal:
+        async with self._engine.session(NOBODY, "auth", seconds, queries) as db:
             rows = await db.fetch(sql.keys.find, key_id=key_id)
         row: Any = rows[0] if rows else None
         stored = row["secret_hash"] if row else bytes(32)
@@ -124,7 +132,7 @@ class Authenticator:
             expires_at=expires,
         )
 
-    async def _by_token(self, token: bytes, seconds: float) -> Principal:
+    async def _by_token(self, token: bytes, seconds: float, queries: Queries) -> Principal:
         deadline = time.monotonic() + seconds
         claims = await self._claims(token, seconds)
         subject, tenant = str(claims["sub"]), str(claims["tenant"])
@@ -132,7 +140,8 @@ class Authenticator:
             raise unauthenticated("The token's sub has characters that cannot be recorded.")
         tenant_id = None
         if _TENANT.match(tenant):
-            async with self._engine.session(NOBODY, "auth", deadline - time.monotonic()) as db:
+            left = deadline - time.monotonic()
+            async with self._engine.session(NOBODY, "auth", left, queries) as db:
                 tenant_id = await db.value(sql.keys.tenant, tenant=tenant)
         if tenant_id is None:
             raise unauthenticated("The token's tenant is unknown or disabled.")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from service.http.limits import RateLimiter
     from service.http.observe import Observer
     from service.http.routing import Endpoint
+    from service.http.workbench import Workbench
     from service.settings import Settings
 
 NOBODY = Identity(UUID("00000000-0000-0000-0000-000000000000"), "nobody")
@@ -36,6 +37,8 @@ class Process:
     events: Hub
     expected_head: str = ""
     draining: bool = False
+    contract: bytes = b"{}"  # of the queries that are served, as in contract.json
+    workbench: Workbench | None = None
     extras: dict[str, Any] = field(default_factory=dict)
     cursor_key: bytes = field(init=False)
 
@@ -72,7 +75,7 @@ class Context:
     __slots__ = (
         "abort", "body", "clock", "deadline", "endpoint", "extra_headers", "headers", "hung_up",
         "principal",
-        "process", "request_id",
+        "process", "queries", "request_id",
         "started", "trace_id", "unit",
     )  # fmt: skip
 
@@ -81,6 +84,7 @@ class Context:
     ) -> None:
         self.process = process
         self.clock = clock
+        self.queries = process.engine.queries  # one set for the whole request, come what may
         self.headers = headers
         self.abort: Callable[[], None] | None = None  # cuts the client's connection
         self.body: bytes | None = None  # read once, for the fingerprint and for the handler
@@ -104,7 +108,7 @@ class Context:
         if self.unit is not None:
             return self.unit
         identity = NOBODY if self.principal is None else self.principal.identity
-        return Session(self.process.engine, identity, self.request_id, self.deadline)
+        return Session(self.process.engine, identity, self.request_id, self.deadline, self.queries)
 
     def remaining(self) -> float:
         """Seconds until the deadline."""

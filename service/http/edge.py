@@ -116,7 +116,9 @@ class Edge:
         _check_length(here, process)
         if endpoint.scope is not None:
             credentials = here.headers.get(b"authorization")
-            caller = here.principal = await process.authenticator(credentials, here.remaining())
+            caller = here.principal = await process.authenticator(
+                credentials, here.remaining(), here.queries
+            )
             if process.settings.rate_limit or caller.rate_limit:
                 here.extra_headers += process.limiter.take(caller)
             if not caller.allows(endpoint.scope):
@@ -125,7 +127,8 @@ class Edge:
                 await check_project(here, caller, endpoint, parameters)
             if scope["query_string"] and not endpoint.query:
                 query(request)  # refuses what the endpoint does not know
-        if idempotency.HEADER in here.headers and endpoint.method == "POST":
+        repeatable = endpoint.method == "POST" and endpoint.scope is not None
+        if repeatable and idempotency.HEADER in here.headers:
             return await idempotency.once(request, here, endpoint)
         return await endpoint.handler(request)
 

@@ -41,12 +41,14 @@ _PROBLEM_HEADERS = {
 }
 
 
-def document(endpoints: Sequence[Endpoint], sql_dir: Path) -> Json:
+def document(endpoints: Sequence[Endpoint], contract: Path | bytes) -> Json:
     """The description of these endpoints; equal for equal endpoints and contract.
 
-    An answer whose query is not in the contract yet is described as any object.
+    `contract` is what contract.json holds, or the folder that it is in. An answer whose query is
+    not in the contract yet is described as any object.
     """
-    writer = _Writer(endpoints, _contract(sql_dir))
+    written = contract if isinstance(contract, bytes) else contract_of(contract)
+    writer = _Writer(endpoints, orjson.loads(written))
     paths: dict[str, Json] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = writer.operation(endpoint)
@@ -94,10 +96,10 @@ def problem_codes(endpoint: Endpoint) -> list[str]:
     return [code for code in CODES if code in found]
 
 
-def _contract(sql_dir: Path) -> dict[str, Any]:
+def contract_of(sql_dir: Path) -> bytes:
+    """What the folder's contract.json holds; an empty contract where there is none."""
     path = sql_dir / "contract.json"
-    found: dict[str, Any] = orjson.loads(path.read_bytes()) if path.is_file() else {}
-    return found
+    return path.read_bytes() if path.is_file() else b"{}"
 
 
 class _Writer:

@@ -44,9 +44,9 @@ async def listing(request: Request, name: Any, count: Any = None, /, **filters: 
     if accepts(here.headers.get(b"accept", b""), NDJSON):
         read = request.method == "GET"  # HEAD wants nothing of it
         return Stream(session(request).stream(name, **filters) if read else _nothing(), NDJSON)
-    engine = here.process.engine
-    seal = _seal(request, engine.queries[name], filters)
-    after = None if asked["cursor"] is None else _open(asked["cursor"], engine.queries[name], seal)
+    named = here.queries[name]
+    seal = _seal(request, named, filters)
+    after = None if asked["cursor"] is None else _open(asked["cursor"], named, seal)
     async with session(request) as db:
         page = await db.page(name, asked["limit"], after, **filters)
         total = None
@@ -81,10 +81,10 @@ def _link(request: Request, cursor: bytes) -> bytes:
 
 
 def _seal(request: Request, named: Query, filters: dict[str, Any]) -> bytes:
-    """What a cursor is bound to, as a hash: process secret, tenant, query, filters."""
+    """What a cursor is bound to, as a hash: process secret, tenant, query and order, filters."""
     here = context(request)
     tenant = here.principal.identity.tenant_id if here.principal else ""
-    bound = f"{tenant}\0{named.name}"
+    bound = f"{tenant}\0{named.name}\0{named.cursor}"
     for name, value in filters.items():
         if value is not None:
             bound += f"\0{name}\0{value}"

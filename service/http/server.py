@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import os
 import signal
 import socket
 import struct
@@ -38,8 +39,11 @@ class Server(uvicorn.Server):
     def __init__(
         self, config: uvicorn.Config, drain_seconds: float, on_drain: Callable[[], None],
         also: uvicorn.Server | None = None, *, alone: bool = True,
+        on_reload: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         super().__init__(config)
+        self._on_reload = on_reload
+        self._hangs_up = alone and ends_with_terminal()
         self._drain_seconds = drain_seconds
         self._on_drain = on_drain
         self._also = also  # the admin listener, which lives as long as this one
@@ -110,6 +114,13 @@ class Server(uvicorn.Server):
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._drain)
 
+    def handle_reload(self, sig: int, frame: FrameType | None) -> None:
+        """SIGHUP: read the query files anew. From a terminal that was closed: stop."""
+        if self._hangs_up and not has_terminal():
+            self.handle_exit(sig, frame)
+        elif self._loop is not None:
+            self._loop.call_soon_threadsafe(self._on_reload)
+
     def _stop_listening(self) -> None:
         self.should_exit = True
 
@@ -120,6 +131,7 @@ class Server(uvicorn.Server):
             signal.SIGINT: self.handle_exit,
             signal.SIGTERM: self.handle_exit,
             signal.SIGUSR1: self.handle_drain,
+            signal.SIGHUP: self.handle_reload,
         }
         before = {sig: signal.signal(sig, handler) for sig, handler in handlers.items()}
         try:
@@ -127,6 +139,19 @@ class Server(uvicorn.Server):
         finally:
             for sig, handler in before.items():
                 signal.signal(sig, handler)
+
+
+def has_terminal() -> bool:
+    """Whether this process has a terminal that somebody may close."""
+    with contextlib.suppress(OSError):
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        return True
+    return False
+
+
+def ends_with_terminal() -> bool:
+    """Whether a SIGHUP may mean that the terminal was closed: it has one, and no nohup."""
+    return has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
 
 
 def let_no_more_begin(listener: socket.socket) -> None:

@@ -8,6 +8,7 @@ from service.resources import (
     health,
     members,
     projects,
+    sql_files,
     users,
 )
 
@@ -21,4 +22,4 @@ ENDPOINTS = [
     *audit.ENDPOINTS,
     *docs.ENDPOINTS,
 ]
-ADMIN_ENDPOINTS = health.ADMIN_ENDPOINTS
+ADMIN_ENDPOINTS = [*health.ADMIN_ENDPOINTS, *sql_files.ADMIN_ENDPOINTS]

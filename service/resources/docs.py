@@ -35,13 +35,18 @@ _HARDENING: Headers = [
 
 async def description(request: Request) -> Response:
     """This document: OpenAPI 3.1 of everything that this listener serves."""
-    body, etag = _description(context(request).process.settings.sql_dir)
+    body, etag = _description(context(request).process.contract)
     return _unless_known(request, body, etag, _JSON, [])
 
 
 async def page(request: Request) -> Response:
     """The same for people: a page to search and to try requests in."""
-    body, etag, policy = _page()
+    return html(request, _page())
+
+
+def html(request: Request, body: bytes) -> Response:
+    """A page of ours, which may run and load nothing but what is in it."""
+    etag, policy = _sealed(body)
     headers = [*_HARDENING, (b"content-security-policy", policy)]
     return _unless_known(request, body, etag, _HTML, headers)
 
@@ -56,22 +61,26 @@ def _unless_known(
     return Answer(body, 200, [(b"etag", etag.encode()), *headers], content_type)
 
 
-@functools.cache
-def _description(sql_dir: Path) -> tuple[bytes, str]:
-    body = orjson.dumps(openapi.document(resources.ENDPOINTS, sql_dir))
+@functools.lru_cache(maxsize=2)
+def _description(contract: bytes) -> tuple[bytes, str]:
+    body = orjson.dumps(openapi.document(resources.ENDPOINTS, contract))
     return body, _etag(body)
 
 
 @functools.cache
-def _page() -> tuple[bytes, str, bytes]:
-    """The page, its ETag, and the policy that allows its own script and style by their hashes."""
-    body = _PAGE.read_bytes()
+def _page() -> bytes:
+    return _PAGE.read_bytes()
+
+
+@functools.lru_cache(maxsize=2)
+def _sealed(body: bytes) -> tuple[str, bytes]:
+    """A page's ETag, and the policy that allows its own script and style by their hashes."""
     policy = (
         f"default-src 'none'; script-src {_hashed(body, 'script')}; "
         f"style-src {_hashed(body, 'style')}; connect-src 'self'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return body, _etag(body), policy.encode()
+    return _etag(body), policy.encode()
 
 
 def _hashed(page: bytes, tag: str) -> str:

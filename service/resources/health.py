@@ -69,6 +69,8 @@ async def detailed(request: Request) -> Response:
         }  # fmt: skip
         body["migrations"] = {"expected": process.expected_head}
         body["queries"] = len(process.engine.queries)
+        if process.workbench is not None:
+            body["sql"] = process.workbench.state()
     if not healthy:
         raise Problem("database_unavailable", headers={"Retry-After": "1"}, extra=body)
     return json_answer({"status": "ok", **body})

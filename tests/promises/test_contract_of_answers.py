@@ -14,6 +14,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from service.operations.usage import find
+from service.resources import ADMIN_ENDPOINTS, ENDPOINTS
 from tests.conftest import Served
 from tests.promises.helpers import Json
 from tests.promises.judge import JSON, NDJSON, Exchange, Judge, media_type, resolved
@@ -39,6 +41,8 @@ class Walk:
         self.nobody = server.client()
         self._auditor = server.client(server.key("acme", ("audit",)))
         self._reader = server.client(server.key("acme", ("discovery:read",)))
+        self._metrics = f"{server.admin_url}/metrics"
+        self.asked: dict[str, set[str]] = {}  # operation → queries that ran meanwhile
         self.exchanges: list[Exchange] = []
         self.surprises: list[str] = []
         self.described: Json = self.nobody.get("/openapi.json").json()
@@ -65,9 +69,16 @@ class Walk:
         """Send a request to `path`, whose parameters are `ids`, and keep the answer."""
         values = iter(ids)
         filled = re.sub(r"\{\w+\}", lambda _: next(values), path)
+        before = self._calls()
         response = client.request(method, filled, **options)
+        self.asked.setdefault(f"{method} {path}", set()).update(self._calls() - before)
         self.exchanges.append(Exchange(method, path, response))
         return response
+
+    def _calls(self) -> set[str]:
+        """The queries with their numbers of calls, as the engine has counted them."""
+        text = self.nobody.get(self._metrics).text
+        return set(re.findall(r"quarry_query_seconds_count.*", text))
 
     def operations(self) -> Iterator[tuple[str, str, Json]]:
         """Method, path and description of every operation."""
@@ -372,6 +383,23 @@ def test_every_problem_was_seen(walk: Walk) -> None:
         ]
     }
     assert described - seen <= NOT_PROVOKED
+
+
+def test_every_query_that_an_endpoint_asks_is_known_to_be_asked_there(walk: Walk) -> None:
+    """What is read from the code (`quarry sql list`, the page) against what the engine has seen."""
+    usage = find(ENDPOINTS, ADMIN_ENDPOINTS)
+    known: dict[str, set[str]] = {}
+    for user, asked in usage.by_user.items():
+        known.setdefault(user.name if user.kind == "endpoint" else "any", set()).update(asked)
+    seen = {
+        endpoint: {match for line in lines for match in re.findall(r'query="([^"]+)"', line)}
+        for endpoint, lines in walk.asked.items()
+    }
+    for endpoint, names in seen.items():
+        assert names <= known.get(endpoint, set()) | known["any"], endpoint
+    claims = {(e, name) for e, names in known.items() if e != "any" for name in names}
+    made_up = {claim for claim in claims if claim[1] not in seen.get(claim[0], ())}
+    assert len(made_up) <= len(claims) / 10, made_up  # some refusals want more than this walk does
 
 
 def test_the_description_and_the_page_are_hardened(walk: Walk) -> None:
