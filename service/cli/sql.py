@@ -11,7 +11,7 @@ import typer
 from psycopg.pq.abc import PGresult
 
 from service.cli import queries as files
-from service.cli import sql_files
+from service.cli import sql_bench, sql_files
 from service.cli.database import database_url, settings
 from service.cli.output import FOUND, Json, counted, fail, print_rows, print_table, say
 from service.cli.sql_compare import compare
@@ -29,6 +29,7 @@ from service.operations.trial import ValuesError, execute, given, transaction
 app = typer.Typer(no_args_is_help=True, help="List, read, run and check the named queries.")
 app.command("docs")(sql_files.docs)
 app.command("reload")(sql_files.reload)
+app.command("bench")(sql_bench.bench)
 
 Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if it is out of date.")]
 Tenant = Annotated[str | None, typer.Option(help="The tenant's name or id.")]

@@ -26,7 +26,7 @@ import asyncpg
 READ, WRITE = "quarry_guard_read", "quarry_guard_write"
 
 _SETTINGS = ("app.tenant_id", "app.actor", "app.user_id", "app.request_id")
-_GUARDS = {
+GUARDS = {
     # A read can change nothing, whatever the query file says: the server enforces it.
     READ: """SELECT 1 WHERE set_config('app.tenant_id', $1, true) IS NULL
                 OR set_config('transaction_read_only', 'on', true) IS NULL""",
@@ -177,7 +177,7 @@ async def bypasses_isolation(connection: Connection) -> bool:
 
 async def verify(connection: Connection) -> None:
     """Prepare the guards and prove them on this connection. Raises GuardFailed."""
-    connection.guards = [await connection.prepare(text, name=n) for n, text in _GUARDS.items()]
+    connection.guards = [await connection.prepare(text, name=n) for n, text in GUARDS.items()]
     probe = await connection.prepare(_PROBE)
     tenant, request = str(uuid.uuid4()), uuid.uuid4().hex
     connection.transport.armed = read_guard(tenant)

@@ -500,8 +500,8 @@ def test_a_transport_that_does_not_carry_guards_is_found_out_and_transactions_ta
 def test_a_setting_that_outlives_its_transaction_is_found_out(
     probe: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lasting = {name: text.replace("true)", "false)") for name, text in guard._GUARDS.items()}
-    monkeypatch.setattr(guard, "_GUARDS", lasting)
+    lasting = {name: text.replace("true)", "false)") for name, text in guard.GUARDS.items()}
+    monkeypatch.setattr(guard, "GUARDS", lasting)
 
     async def check() -> None:
         with pytest.raises(guard.GuardFailed, match="outlived"):
