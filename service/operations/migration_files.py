@@ -25,13 +25,24 @@ _CREATED = re.compile(r"\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w.]+)", r
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
 
 HEADER = """\
-{depends}-- {words}: what changes, and why.
+{depends}-- {words}
 
 SET LOCAL lock_timeout = '3s';
 
 SET LOCAL statement_timeout = '60s';
 
 SET LOCAL ROLE quarry_owner;
+
+"""
+# One statement that no transaction may hold: longer time-outs, and settings of the session.
+ALONE_HEADER = """\
+{depends}-- {words}
+
+SET lock_timeout = '30s';
+
+SET statement_timeout = '1h';
+
+SET ROLE quarry_owner;
 
 """
 
@@ -129,20 +140,24 @@ def lint(directory: Path, files: list[File]) -> list[Finding]:
     return findings
 
 
-def create(directory: Path, words: str) -> File:
-    """A new pair with its header, after the newest migration."""
+def create(directory: Path, words: str, *, alone: bool = False) -> File:
+    """A new pair with its header, after the newest migration; both lack their statements.
+
+    `alone`: for one CONCURRENTLY statement, without a transaction.
+    """
     slug = "-".join(re.findall(r"[a-z0-9]+", words.lower()))
     if not slug:
         raise MigrationError("a migration needs a name: words of letters and digits")
     existing = sorted(known(directory))
     number = int(existing[-1][:4]) + 1 if existing else 1
     depends = f"-- depends: {existing[-1]}\n" if existing else ""
+    header = ALONE_HEADER if alone else HEADER
+    depends += "-- transactional: false\n" if alone else ""
     path = directory / f"{number:04}-{slug}.sql"
-    path.write_text(HEADER.format(depends=depends, words=words), encoding="utf-8")
-    undo = HEADER.format(depends="", words=f"Everything of {number:04} in reverse order")
-    path.with_name(path.stem + ROLLBACK).write_text(
-        undo.replace(": what changes, and why.", "."), encoding="utf-8"
-    )
+    up = header.format(depends=depends, words=f"{words}: what changes, and why.")
+    down = header.format(depends="", words=f"Everything of {number:04} in reverse order.")
+    path.write_text(up, encoding="utf-8")
+    path.with_name(path.stem + ROLLBACK).write_text(down, encoding="utf-8")
     return _file(path)
 
 
@@ -183,12 +198,20 @@ def _lint_chain(file: File, before: str | None) -> list[Finding]:
 
 def _lint_pair(file: File) -> list[Finding]:
     name = file.rollback_path.name
-    if all(statement.upper().startswith("SET ") for statement in file.rollback):
-        return [Finding(file.path.name, "pair", f"needs a {name} that undoes it")]
+    found = []
+    if _does_nothing(file.statements):
+        found.append(Finding(file.path.name, "empty", "does nothing yet: write its statements"))
+    if _does_nothing(file.rollback):
+        return [*found, Finding(file.path.name, "pair", f"needs a {name} that undoes it")]
     directives, _, _ = parse_metadata_from_sql_comments(file.rollback_path.read_text("utf-8"))
     if directives:
-        return [Finding(name, "directive", f"yoyo reads directives only in {file.path.name}")]
-    return []
+        message = f"yoyo reads directives only in {file.path.name}"
+        found.append(Finding(name, "directive", message))
+    return found
+
+
+def _does_nothing(statements: tuple[str, ...]) -> bool:
+    return all(statement.upper().startswith("SET ") for statement in statements)
 
 
 def _lint_statements(file: File) -> list[Finding]:

@@ -47,12 +47,12 @@ def verify(conninfo: str, directory: Path, progress: Progress = lambda _: None) 
     """
     files = read(directory)
     require_sound(directory, files)
-    with _scratch(conninfo) as scratch:
-        run = _Run(scratch, directory, files, progress)
+    with scratch(conninfo) as copy:
+        run = _Run(copy, directory, files, progress)
         _up_with_rows(run)
         for number in range(len(files), 0, -1):
             _down_and_up(run, number)
-        apply(scratch, directory)
+        apply(copy, directory)
         _same_schema(run, len(files), "up after zero")
         return run.findings
 
@@ -148,8 +148,9 @@ def _empty_tables(run: _Run) -> list[str]:
 
 
 @contextlib.contextmanager
-def _scratch(conninfo: str) -> Iterator[str]:
-    name = f"quarry_verify_{secrets.token_hex(4)}"
+def scratch(conninfo: str) -> Iterator[str]:
+    """A database with nothing in it, dropped at the end. Raises psycopg.Error."""
+    name = f"quarry_scratch_{secrets.token_hex(4)}"
     with psycopg.connect(conninfo, autocommit=True) as connection:
         made = connection.execute(bookkeeping("scratch"), {"name": name}).fetchone()
         create, drop = made or ("", "")

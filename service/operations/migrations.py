@@ -26,6 +26,7 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import default_migration_table, read_migrations
 
+from service.operations.migration_failures import failure, kept
 from service.operations.migration_files import (
     File,
     MigrationError,
@@ -35,6 +36,7 @@ from service.operations.migration_files import (
     read,
     require_sound,
 )
+from service.operations.migration_watch import Report, Watch
 from service.settings import Settings
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "require_current",
     "rollback",
     "status",
+    "to_apply",
 ]
 
 WAIT_SECONDS = 600.0  # for other migrators; the one before us may build an index
@@ -115,26 +118,21 @@ def apply(
     *,
     wait: float = WAIT_SECONDS,
     progress: Progress | None = None,
+    report: Report | None = None,
 ) -> list[str]:
     """Apply what is pending, up to and with `to`; answers the ids. Safe in parallel.
 
     Each file is one transaction, its mark included. MigrationError: a rule broken, an applied file
     changed, a statement failed (then nothing of that file is applied), or no lock within `wait`
-    seconds.
+    seconds. `report` is told several times a second how a file that takes longer goes on.
     """
     files = read(directory)
     require_sound(directory, files)
-    last = find(files, to) if to else files[-1].id
-    done = []
-    with _Migrator(conninfo, directory, wait) as migrator:
+    with _Migrator(conninfo, directory, wait, report) as migrator:
         migrator.require_unchanged(files)
-        for file in files:
-            if file.id <= last and file.id not in migrator.applied:
-                migrator.run(file, "apply")
-                done.append(file.id)
-                if progress:
-                    progress(file.id)
-    return done
+        pending = [file for file in files if file.id not in migrator.applied]
+        wanted = [file for file in pending if not to or file.id <= find(files, to)]
+        return migrator.run_all(wanted, "apply", progress)
 
 
 def rollback(
@@ -144,19 +142,21 @@ def rollback(
     *,
     wait: float = WAIT_SECONDS,
     progress: Progress | None = None,
+    report: Report | None = None,
 ) -> list[str]:
     """Undo what came after `to` (`zero`: everything; None: the last one), newest first."""
     files = read(directory)
     require_sound(directory, files)
-    done = []
-    with _Migrator(conninfo, directory, wait) as migrator:
+    with _Migrator(conninfo, directory, wait, report) as migrator:
         migrator.require_unchanged(files)
-        for file in reversed(to_roll_back(files, migrator.applied.keys(), to)):
-            migrator.run(file, "rollback")
-            done.append(file.id)
-            if progress:
-                progress(file.id)
-    return done
+        wanted = to_roll_back(files, migrator.applied.keys(), to)
+        return migrator.run_all(wanted[::-1], "rollback", progress)
+
+
+def to_apply(conninfo: str, directory: Path, to: str | None) -> list[File]:
+    """The files that `apply` would run now, in their order."""
+    files, applied = read(directory), applied_names(conninfo)
+    return [f for f in files if f.id not in applied and (not to or f.id <= find(files, to))]
 
 
 def to_roll_back(files: list[File], applied: Collection[str], to: str | None) -> list[File]:
@@ -178,6 +178,21 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     """yoyo's backend without its lock table dance and its probe of what PostgreSQL can do."""
 
     _internal_schema_updated = False
+    failed = ""  # the statement that failed first
+
+    def cursor(self) -> Any:
+        """One that tells which statement failed."""
+        backend = self
+
+        class Cursor(psycopg.Cursor[Any]):
+            def execute(self, query: Any, *given: Any, **more: Any) -> Any:
+                try:
+                    return super().execute(query, *given, **more)
+                except psycopg.Error:
+                    backend.failed = backend.failed or str(query)
+                    raise
+
+        return Cursor(self.connection)
 
     def create_lock_table(self) -> None:
         """Made by prepare.sql."""
@@ -210,10 +225,13 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
 class _Migrator:
     """Holds the locks; applies and undoes single files."""
 
-    def __init__(self, conninfo: str, directory: Path, wait: float) -> None:
+    def __init__(
+        self, conninfo: str, directory: Path, wait: float, report: Report | None = None
+    ) -> None:
         self._conninfo = conninfo
         self._directory = directory
         self._wait = wait
+        self._report = report
         self._stack = contextlib.ExitStack()
         self.applied: dict[str, datetime] = {}
 
@@ -251,32 +269,43 @@ class _Migrator:
                     "Restore it, and make the change a new migration (`quarry migrate new`)."
                 )
 
-    def run(self, file: File, direction: str) -> None:
-        """Apply or roll back one file, mark included; MigrationError with the server's message."""
-        try:
-            if file.transactional:
-                self._run_whole(file, direction)
-            else:
-                self._run_alone(file, direction)
-        except psycopg.Error as error:
-            raise MigrationError(_failed(file, direction, error)) from error
+    def run_all(self, files: list[File], direction: str, progress: Progress | None) -> list[str]:
+        """Apply or roll back files, each with its mark; answers the ids. Raises MigrationError."""
+        done: list[str] = []
+        for file in files:
+            with self._copy() as backend, self._watch(file, backend) as watch:
+                try:
+                    self._run(backend, file, direction)
+                except psycopg.Error as error:
+                    told = failure(file, direction, error, backend.failed, watch.blockers)
+                    raise MigrationError(told + kept(done, direction)) from error
+            done.append(file.id)
+            if progress:
+                progress(file.id)
+        return done
 
-    def _run_whole(self, file: File, direction: str) -> None:
-        with self._copy() as backend, backend.transaction():
-            self._yoyo[file.id].process_steps(backend, direction)
-            backend.connection.execute(bookkeeping("stand_up"))
-            self._mark(backend, file, direction)
+    def _watch(self, file: File, backend: _Backend) -> Watch:
+        pid = backend.connection.info.backend_pid
+        return Watch(self._conninfo, bookkeeping("watch"), file.id, pid, self._report)
 
-    def _run_alone(self, file: File, direction: str) -> None:
+    def _run(self, backend: _Backend, file: File, direction: str) -> None:
+        if file.transactional:
+            with backend.transaction():
+                self._yoyo[file.id].process_steps(backend, direction)
+                backend.connection.execute(bookkeeping("stand_up"))
+                self._mark(backend, file, direction)
+        else:
+            self._run_alone(backend, file, direction)
+
+    def _run_alone(self, backend: _Backend, file: File, direction: str) -> None:
         """Statements that no transaction may hold: repeatable, so the mark may come after."""
-        with self._copy() as backend:
-            if name := file.index_name():
-                query = bookkeeping("invalid_index")
-                for (drop,) in backend.connection.execute(query, {"name": name}).fetchall():
-                    backend.connection.execute(drop)
-            self._yoyo[file.id].process_steps(backend, direction)
-        with self._copy() as backend, backend.transaction():
-            self._mark(backend, file, direction)
+        if name := file.index_name():
+            query = bookkeeping("invalid_index")
+            for (drop,) in backend.connection.execute(query, {"name": name}).fetchall():
+                backend.connection.execute(drop)
+        self._yoyo[file.id].process_steps(backend, direction)
+        with self._copy() as fresh, fresh.transaction():
+            self._mark(fresh, file, direction)
 
     def _mark(self, backend: _Backend, file: File, direction: str) -> None:
         migration = self._yoyo[file.id]
@@ -309,8 +338,10 @@ class _Migrator:
         try:
             self._guard.execute(bookkeeping("lock"), {"wait": f"{int(self._wait * 1000)}ms"})
         except psycopg.errors.LockNotAvailable as error:
+            owner = self._guard.execute(bookkeeping("lock_owner")).fetchone()
+            who = f" (pid {owner[0]}, role {owner[1]}, since {owner[2]:%H:%M:%S})" if owner else ""
             raise MigrationError(
-                f"another `quarry migrate` has been running for {self._wait:g} s: try again"
+                f"another `quarry migrate`{who} has been running for {self._wait:g} s: try again"
             ) from error
         self._guard.execute(bookkeeping("prepare"))
 
@@ -379,11 +410,3 @@ def _state(file: File | None, applied: bool, recorded: tuple[str, str] | None) -
 def _changed(file: File, recorded: tuple[str, str]) -> str:
     same = file.checksums()[0] == recorded[0]
     return file.rollback_path.name if same else file.path.name
-
-
-def _failed(file: File, direction: str, error: psycopg.Error) -> str:
-    what = f"{file.id}: {direction} failed: {error.diag.message_primary or error}"
-    if error.diag.message_detail:
-        what += f" ({error.diag.message_detail})"
-    kept = "nothing of it was kept" if file.transactional else "correct the cause and run it again"
-    return f"{what}; {kept}"
