@@ -15,7 +15,7 @@ from service.cli.output import FOUND, fail
 from service.database.header import meant
 from service.database.queries import Query, SqlFilesError, load
 from service.database.tree import sql as names
-from service.operations.trial import execute, transaction
+from service.operations.trial import ValuesError, execute, given, transaction
 from service.settings import SettingsError
 from service.settings import load as read_settings
 
@@ -69,6 +69,14 @@ def one(name: str, queries: Mapping[str, Query]) -> Query:
     if name not in queries:
         fail(f"there is no query {name}; {meant(name, queries) or 'see: quarry sql list'}")
     return queries[name]
+
+
+def values(query: Query, items: Iterable[str] | None) -> dict[str, str | None]:
+    """The values of `-p key=value`; exit 2 when one is wrong."""
+    try:
+        return given(query, items or ())
+    except ValuesError as error:
+        fail(str(error))
 
 
 def tenant_id(

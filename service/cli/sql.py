@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from psycopg.pq.abc import PGresult
 
 from service.cli import queries as files
 from service.cli import sql_bench, sql_files
+from service.cli.callers import callers
 from service.cli.database import database_url, settings
 from service.cli.output import FOUND, Json, counted, fail, print_rows, print_table, say
 from service.cli.sql_compare import compare
@@ -24,7 +25,7 @@ from service.operations.check import contract_path
 from service.operations.explain import explain_call
 from service.operations.finding_formats import FORMATS
 from service.operations.psql import psql_form
-from service.operations.trial import ValuesError, execute, given, transaction
+from service.operations.trial import ValuesError, execute, transaction
 
 app = typer.Typer(no_args_is_help=True, help="List, read, run and check the named queries.")
 app.command("docs")(sql_files.docs)
@@ -98,7 +99,7 @@ def show(
     """Print a query: its file, what is sent, or a form for psql; and on stderr who uses it."""
     query = files.one(name, files.load_all())
     if psql:
-        typer.echo(psql_form(query, _given(query, param), tenant))
+        typer.echo(psql_form(query, files.values(query, param), tenant))
         return
     typer.echo(query.wire if wire else query.source.text.rstrip())
     users = sql_files.users()
@@ -122,7 +123,7 @@ def run(
     """Run a query as the service would, READ ONLY and rolled back, or with --commit for good."""
     queries = files.load_all()
     query = files.one(name, queries)
-    values = _given(query, param)
+    values = files.values(query, param)
     if query.writes and not commit and not explained:
         fail(f"{name} changes or locks rows: give --commit to run it, --explain to see its plan")
     if commit and explained:
@@ -188,14 +189,6 @@ def stubs_(check: Check = False) -> None:
     if check and old != rendered:
         fail(f"{stubs.PATH} is out of date: quarry sql stubs", FOUND)
     _write(stubs.PATH, rendered, "nothing changed" if old == rendered else f"wrote {stubs.PATH}")
-
-
-def _given(query: Query, param: Sequence[str] | None) -> dict[str, str | None]:
-    """The values of `-p key=value`; exit 2 when one is wrong."""
-    try:
-        return given(query, param or [])
-    except ValuesError as error:
-        fail(str(error))
 
 
 def _rendered(queries: Mapping[str, Query]) -> bytes:

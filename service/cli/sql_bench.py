@@ -12,10 +12,12 @@ from uuid import UUID
 import psycopg
 import typer
 
+from service.cli import queries as files
 from service.cli.database import database_url
 from service.cli.output import Json, fail, print_table, say
 from service.database.errors import Failure
 from service.database.queries import Query
+from service.operations.trial import described
 
 if TYPE_CHECKING:
     from service.operations.query_bench import Load, Measured
@@ -24,8 +26,8 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
 def bench(
-    name: Annotated[str, typer.Argument(help="A query's name, e.g. projects.get.")],
-    param: Annotated[list[str] | None, typer.Option("-p", "--param", help="key=value")] = None,
+    name: files.Name,
+    param: files.Params = None,
     tenant: Annotated[str | None, typer.Option(help="The tenant's name or id.")] = None,
     seconds: Annotated[float, typer.Option(min=1, max=600, help="Of each measurement.")] = 5.0,
     clients: Annotated[int, typer.Option(min=1, max=200, help="How many ask at a time.")] = 8,
@@ -36,20 +38,21 @@ def bench(
     The same parameters each time, so that everything is in the caches. What writes is rolled back,
     and measured with its BEGIN and ROLLBACK. Everything runs on this machine and shares its CPUs.
     """
-    from service.cli import sql  # noqa: PLC0415  (it has this command)
     from service.operations.query_bench import Load  # noqa: PLC0415  (nothing else needs it)
 
-    queries = sql._queries()
-    query = sql._query(name, queries)
-    texts = sql._values(query, param or [], tenant)
+    queries = files.load_all()
+    query = files.one(name, queries)
     dsn = database_url()
+    asked = files.values(query, param)
+    if missing := [p.name for p in query.params if p.name not in asked and not p.nullable]:
+        fail("\n".join(f"-p {described(p)} is missing" for p in query.params if p.name in missing))
     try:
         with psycopg.connect(dsn, autocommit=True) as connection:
             if tenant is not None:
-                tenant = sql._tenant_id(connection, queries, tenant).decode()
+                tenant = files.tenant_id(connection, queries, tenant)
     except psycopg.Error as error:
         fail(str(error).strip())
-    values = {n: None if t is None else t.decode() for n, t in zip(query.order, texts, strict=True)}
+    values = {name: asked.get(name) for name in query.order}
     if "tenant_id" in values:
         values["tenant_id"] = tenant
     if query.kind == "page":  # one more than the page has, as the service asks

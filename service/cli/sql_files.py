@@ -11,9 +11,9 @@ import orjson
 import psycopg
 import typer
 
+from service.cli import queries as files
 from service.cli.database import database_url, settings
 from service.cli.output import FOUND, Json, fail, print_json, say
-from service.database.queries import Query, SqlFilesError, load
 
 if TYPE_CHECKING:
     from service.operations.usage import Usage
@@ -43,7 +43,7 @@ def docs(
     from service.operations import sql_page  # noqa: PLC0415  (nothing else needs it)
 
     try:
-        page = sql_page.render(database_url(), _queries(), users())
+        page = sql_page.render(database_url(), files.load_all(), users())
     except (ConnectionError, psycopg.Error) as error:
         fail(str(error).strip())
     if out is None:
@@ -127,10 +127,3 @@ def _ask(url: str) -> tuple[int, dict[str, Any]]:
         fail(f"{url} is no admin listener of this service")
     finally:
         link.close()
-
-
-def _queries() -> dict[str, Query]:
-    try:
-        return load(settings().sql_dir)
-    except SqlFilesError as error:
-        fail(str(error), FOUND)
