@@ -14,13 +14,12 @@ import structlog
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
-from service.database.listen import Listener
+from service.database.listen import Handler, Listener
 from service.database.pool import Pool, PoolOptions
 from service.database.queries import Query, load
 from service.database.session import Engine
-from service.database.tree import sql
 from service.http.auth import CHANNEL, Authenticator
-from service.http.context import NOBODY, Process
+from service.http.context import Process
 from service.http.edge import Edge
 from service.http.events import CHANNEL as EVENTS
 from service.http.events import Hub
@@ -30,14 +29,15 @@ from service.http.observe import Observer
 from service.http.openapi import contract_of
 from service.http.peers import Peers
 from service.http.routing import RouteTable
+from service.jobs.background import Background, background_of, install
+from service.jobs.worker import CHANNEL as JOBS_CHANNEL
+from service.operations import maintenance
 from service.operations.usage import find
 from service.operations.workbench import Workbench
 from service.resources import ADMIN_ENDPOINTS, ENDPOINTS
 from service.settings import Settings
 
 log = structlog.get_logger("quarry.app")
-
-_UPKEEP_SECONDS = 6 * 3600.0
 
 
 @dataclass(slots=True)
@@ -65,6 +65,8 @@ class Application:
         if self.public.process is not None:
             self.public.process.draining = True
             self.public.process.events.drain()
+            if (background := background_of(self.public.process)) is not None:
+                background.drain()
 
     def reload(self) -> None:
         """Read the query files anew, in this process; the outcome is in the log."""
@@ -129,10 +131,12 @@ async def _process(
         authenticator.forget_all()
         hub.wake_all()
 
+    background = _background(settings, engine) if settings.jobs else None
+    heard: dict[str, Handler] = {CHANNEL: authenticator.forget, EVENTS: hub.wake}
+    if background is not None:
+        heard[JOBS_CHANNEL] = background.worker.wake
     listener = Listener(
-        settings.database_direct_url or settings.database_url or "",
-        {CHANNEL: authenticator.forget, EVENTS: hub.wake},
-        on_gap,
+        settings.database_direct_url or settings.database_url or "", heard, on_gap
     )
     authenticator.listener = listener
     observer = Observer(access_log=settings.access_log, as_json=settings.log_format == "json")
@@ -143,28 +147,21 @@ async def _process(
     )  # fmt: skip
     listener.start()
     observer.start()
-    upkeep = loop.create_task(_upkeep(engine, settings))
+    if background is not None:
+        install(process, background)
+        await background.start()
     try:
         yield process
     finally:
-        upkeep.cancel()
-        await asyncio.gather(upkeep, return_exceptions=True)
+        if background is not None:
+            await background.stop()
         await listener.stop()
         await pool.close(settings.shutdown_seconds)
         await observer.stop()
 
 
-async def _upkeep(engine: Engine, settings: Settings) -> None:
-    """Audit partitions ahead of time, expired idempotency keys, old events: a few times a day."""
-    kept = timedelta(days=settings.event_keep_days)
-    while True:
-        try:
-            async with engine.session(NOBODY, "upkeep", 60.0) as db:
-                await db.value(sql.upkeep.partitions, months_ahead=3)
-                while await db.value(sql.upkeep.idempotency, batch=1000):
-                    pass
-                while await db.value(sql.upkeep.events, older_than=kept, batch=1000):
-                    pass
-        except Exception as error:
-            log.warning("upkeep.failed", reason=str(error))
-        await asyncio.sleep(_UPKEEP_SECONDS)
+def _background(settings: Settings, engine: Engine) -> Background:
+    """The jobs that this version knows, and its periodic tasks."""
+    return Background(
+        settings, pool_options(settings), engine, {}, lambda own: maintenance.tasks(own, settings)
+    )

@@ -116,6 +116,15 @@ class Settings:
     jwt_issuer: str | None = _setting(None, "Required `iss` of bearer JWTs")
     jwt_audience: str | None = _setting(None, "Required `aud` of bearer JWTs")
 
+    # work that outlives a request
+    jobs: bool = _setting(True, "Do jobs and upkeep in this process; off: others must")
+    jobs_concurrency: int = _setting(2, "Jobs at once, per worker; they have connections apart")
+    jobs_poll_seconds: float = _setting(5.0, "Look for due jobs so often when nobody calls")
+    jobs_lease_seconds: float = _setting(30.0, "A job is taken over after so long without a sign")
+    jobs_backoff_seconds: float = _setting(5.0, "Pause after a failed attempt; doubles each time")
+    jobs_keep_days: float = _setting(7.0, "Ended jobs are removed after so many days")
+    leader_seconds: float = _setting(5.0, "Try so often to become the process that does upkeep")
+
     # what is written down
     log_format: Literal["auto", "json", "console"] = _setting(
         "auto", "Log lines as JSON, or pretty; auto: pretty on a terminal"

@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 import service
-from service.cli import bench, check, config, db, demo, key, migrate, openapi, serve, sql, tenant
+from service.cli import (
+    bench,
+    check,
+    config,
+    db,
+    demo,
+    jobs,
+    key,
+    migrate,
+    openapi,
+    serve,
+    sql,
+    tenant,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,6 +53,7 @@ app.command("openapi")(openapi.openapi)
 app.command("bench", context_settings=bench.CONTEXT)(bench.bench)
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(key.app, name="key")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(sql.app, name="sql")
 app.add_typer(db.app, name="db")

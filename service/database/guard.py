@@ -69,16 +69,20 @@ def write_guard(tenant_id: str, actor: str, user_id: str, request_id: str) -> by
     return _bind_execute(WRITE, (tenant_id, actor, user_id, request_id))
 
 
-def begin(
-    tenant_id: str, actor: str, user_id: str, request_id: str, *, read_only: bool = False
-) -> str:
-    """BEGIN and the settings as one simple-protocol message. Raises ValueError on unsafe values."""
+def begin(tenant_id: str, actor: str, user_id: str, request_id: str, *, role: str = "",
+          read_only: bool = False) -> str:  # fmt: skip
+    """BEGIN and the settings as one simple-protocol message; a read sees one snapshot throughout.
+
+    With a `role` the transaction has its rights instead. Raises ValueError on unsafe values.
+    """
     values = (tenant_id, actor, user_id, request_id)
-    if not all(_SAFE.match(v) for v in values):
+    if not all(_SAFE.match(v) for v in (*values, role)):
         raise ValueError("a session's identity may hold letters, digits and _.:@/+=- only")
     settings = zip(_SETTINGS, values, strict=True)
     calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings)
-    return f"BEGIN{' READ ONLY' if read_only else ''}; SELECT {calls}"
+    begun = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if read_only else "BEGIN"
+    acting = f'SET LOCAL ROLE "{role}"; ' if role else ""
+    return f"{begun}; {acting}SELECT {calls}"
 
 
 class GuardedTransport:

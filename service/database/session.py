@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 3  # runs of a unit that may be run again after a serialization failure or a deadlock
 _AGAIN = (Kind.SERIALIZATION, Kind.STALE_PLAN)
-_STREAM_ROWS = 500  # rows that a stream holds in memory at a time
+_STREAM_ROWS = 500  # rows that a stream holds in memory at a time, unless its session says less
 
 
 class Row(NamedTuple):
@@ -58,11 +58,12 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who works, for which tenant, as the database sees it."""
+    """Who works, for which tenant, as the database sees it; `role` works with other rights."""
 
     tenant_id: UUID
     actor: str
     user_id: str = ""
+    role: str = ""
     read_guard: bytes = field(default=b"", init=False)
 
     def __post_init__(self) -> None:
@@ -103,6 +104,7 @@ class Session:
 
     __slots__ = (
         "_engine", "_identity", "_link", "_loop", "_nesting", "_queries", "_request_id", "deadline",
+        "stream_rows",
     )  # fmt: skip
 
     def __init__(
@@ -117,17 +119,13 @@ class Session:
         self._link: Link | None = None
         self._nesting = 0
         self.deadline = deadline
+        self.stream_rows = _STREAM_ROWS
 
     async def __aenter__(self) -> Session:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         return None
-
-    @property
-    def in_transaction(self) -> bool:
-        """Whether a transaction of this session is open."""
-        return self._link is not None
 
     # what handlers call
 
@@ -193,7 +191,7 @@ class Session:
             try:
                 statement = await self._statement(link, query.row_sql)
                 cursor = await statement.cursor(*arguments, timeout=self._remaining())
-                while rows := await cursor.fetch(_STREAM_ROWS, timeout=self._remaining()):
+                while rows := await cursor.fetch(self.stream_rows, timeout=self._remaining()):
                     yield b"\n".join(row[0] for row in rows) + b"\n"
             except Failure:
                 raise
@@ -312,8 +310,9 @@ class Session:
         pool = self._engine.pool
         link = await pool.lend(self._remaining())
         error: BaseException | None = None
+        guarded = link.guarded and not self._identity.role  # a role is put on in a transaction
         try:
-            if not link.guarded:
+            if not guarded:
                 # prepared inside: behind a pooler only a transaction stays on one connection
                 await self._say(link, self._begin(not query.writes))
                 statement = await self._statement(link, text)
@@ -328,7 +327,7 @@ class Session:
             return await statement.fetch(*arguments, timeout=self._remaining())
         except BaseException as raised:
             link.transport.armed = None
-            if not link.guarded:
+            if not guarded:
                 error = await self._roll_back(link, raised)
             elif not isinstance(raised, Failure):  # ours: the deadline passed, nothing was sent
                 error = raised
@@ -366,7 +365,7 @@ class Session:
         identity = self._identity
         return guard.begin(
             str(identity.tenant_id), identity.actor, identity.user_id, self._request_id,
-            read_only=read_only,
+            role=identity.role, read_only=read_only,
         )  # fmt: skip
 
     async def _say(self, link: Link, command: str) -> str:

@@ -152,6 +152,50 @@ class _idempotency:
         def __call__(self, *, actor: str, key: str, status: int, headers: Json, body: bytes) -> Affected: ...
     store: _store
 
+class _jobs:
+    class _again(QueryName):
+        def __call__(self, *, job_id: UUID) -> Affected: ...
+    again: _again
+    class _beat(QueryName):
+        def __call__(self, *, claims: list[UUID], lease: float) -> Many: ...
+    beat: _beat
+    class _cancel(QueryName):
+        def __call__(self, *, job_id: UUID) -> Affected: ...
+    cancel: _cancel
+    class _claim(QueryName):
+        def __call__(self, *, kinds: list[str], slots: int, worker: str, lease: float) -> Many: ...
+    claim: _claim
+    class _depth(QueryName):
+        def __call__(self) -> Many: ...
+    depth: _depth
+    class _enqueue(QueryName):
+        def __call__(self, *, kind: str, args: Json | None = ..., id: UUID | None = ..., run_at: datetime | None = ..., max_attempts: int | None = ...) -> Value: ...
+    enqueue: _enqueue
+    class _expire(QueryName):
+        def __call__(self) -> Affected: ...
+    expire: _expire
+    class _finish(QueryName):
+        def __call__(self, *, job_id: UUID, claim: UUID, state: str, error: str | None = ...) -> Affected: ...
+    finish: _finish
+    class _hold(QueryName):
+        def __call__(self, *, job_id: UUID, claim: UUID) -> Value: ...
+    hold: _hold
+    class _list(QueryName):
+        def __call__(self, *, kind: str | None = ..., state: str | None = ..., tenant: str | None = ..., most: int) -> Many: ...
+    list: _list
+    class _progress(QueryName):
+        def __call__(self, *, job_id: UUID, claim: UUID, progress: int) -> Affected: ...
+    progress: _progress
+    class _release(QueryName):
+        def __call__(self, *, claims: list[UUID]) -> Affected: ...
+    release: _release
+    class _retry_later(QueryName):
+        def __call__(self, *, job_id: UUID, claim: UUID, pause: float, error: str) -> Affected: ...
+    retry_later: _retry_later
+    class _sweep(QueryName):
+        def __call__(self, *, days: float, batch: int) -> Affected: ...
+    sweep: _sweep
+
 class _keys:
     class _add(QueryName):
         def __call__(self, *, id: UUID, secret_hash: bytes, name: str, scopes: list[str], user_id: UUID | None = ..., project_ids: list[UUID] | None = ..., rate_limit: int | None = ..., expires_at: datetime | None = ...) -> One: ...
@@ -168,6 +212,20 @@ class _keys:
     class _tenant(QueryName):
         def __call__(self, *, tenant: str) -> Value: ...
     tenant: _tenant
+
+class _maintenance:
+    class _begin(QueryName):
+        def __call__(self, *, task: str, run_by: str) -> Value: ...
+    begin: _begin
+    class _end(QueryName):
+        def __call__(self, *, run_id: UUID, outcome: str, counts: Json, error: str | None = ...) -> Affected: ...
+    end: _end
+    class _last(QueryName):
+        def __call__(self) -> Many: ...
+    last: _last
+    class _sweep(QueryName):
+        def __call__(self, *, days: float) -> Affected: ...
+    sweep: _sweep
 
 class _members:
     class _count(QueryName):
@@ -309,7 +367,9 @@ class Tree:
     explain: _explain
     health: _health
     idempotency: _idempotency
+    jobs: _jobs
     keys: _keys
+    maintenance: _maintenance
     members: _members
     operator: _operator
     projects: _projects

@@ -10,10 +10,8 @@ import asyncio
 import itertools
 import re
 import secrets
-import traceback
 from contextlib import aclosing
 from time import perf_counter
-from typing import Any
 
 import structlog
 from starlette.requests import Request
@@ -29,6 +27,7 @@ from service.http.inputs import parse_uuid, query
 from service.http.observe import Observation
 from service.http.problems import Problem, from_failure
 from service.http.routing import Endpoint, RouteTable
+from service.logs import frames
 
 log = structlog.get_logger("quarry.http")
 
@@ -100,7 +99,7 @@ class Edge:
         except Exception as error:
             log.error(
                 "request.failed", request_id=here.request_id, trace_id=here.trace_id,
-                error=type(error).__name__, where=_where(error),
+                error=type(error).__name__, where=frames(error),
             )  # fmt: skip
             return _render(Problem("internal"), here)
 
@@ -329,9 +328,3 @@ def _render(problem: Problem, here: Context) -> Response:
     headers = [(n.lower().encode(), v.encode()) for n, v in problem.headers.items()]
     headers.append((b"cache-control", b"no-store"))
     return Answer(body, problem.status, headers, _PROBLEM)
-
-
-def _where(error: BaseException) -> list[str]:
-    """The error's frames without values: file:line function."""
-    frames: Any = traceback.extract_tb(error.__traceback__)[-8:]
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

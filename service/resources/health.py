@@ -14,6 +14,8 @@ from service.http.context import context, session
 from service.http.observe import exposition
 from service.http.problems import Problem
 from service.http.routing import Endpoint, Handler
+from service.jobs import figures
+from service.jobs.background import background_of
 
 _PING_SECONDS = 1.0
 
@@ -71,6 +73,7 @@ async def detailed(request: Request) -> Response:
         body["queries"] = len(process.engine.queries)
         if process.workbench is not None:
             body["sql"] = process.workbench.state()
+        body["jobs"] = figures.summary(await figures.depth(process.engine), background_of(process))
     if not healthy:
         raise Problem("database_unavailable", headers={"Retry-After": "1"}, extra=body)
     return json_answer({"status": "ok", **body})
@@ -79,7 +82,13 @@ async def detailed(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """The metrics in Prometheus' text format."""
     process = context(request).process
-    text = "".join(exposition(process.observer, process.engine, process.events))
+    queue = await figures.depth(process.engine)
+    text = "".join(
+        [
+            *exposition(process.observer, process.engine, process.events),
+            *figures.exposition(queue, background_of(process)),
+        ]
+    )
     return Answer(text.encode(), content_type=(b"content-type", b"text/plain; version=0.0.4"))
 
 

@@ -134,3 +134,57 @@ def test_a_port_that_is_taken_is_told(server: Server, database: Database, served
     other = served(database, ready=False, port=server.port)
     assert other.process.wait(20) == 2
     assert "cannot listen" in other.log()
+
+
+def test_jobs_are_listed_retried_and_cancelled(server: Server, module_database: Database) -> None:
+    """Of a kind that no worker knows, so that nobody takes them meanwhile."""
+    server.key("jobs")
+    made = module_database.psql(
+        "INSERT INTO ops.jobs (tenant_id, kind, state, attempts, finished_at, last_error)"
+        " SELECT t.id, 'strange', v.state, 5, v.ended, 'it is strange'"
+        "   FROM core.tenants AS t, (VALUES ('dead', now()), ('queued', NULL)) AS v (state, ended)"
+        "  WHERE t.name = 'jobs' RETURNING id"
+    )
+    dead, waiting = (str(job) for (job,) in made)
+    assert {row["id"] for row in listed(server, "jobs", "list", "--tenant", "jobs")} == {
+        dead, waiting,
+    }  # fmt: skip
+    (row,) = listed(server, "jobs", "list", "--state", "dead", "--kind", "strange")
+    assert (row["id"], row["tenant"], row["last_error"]) == (dead, "jobs", "it is strange")
+    assert server.quarry("jobs", "retry", dead).returncode == 0
+    assert listed(server, "jobs", "list", "--state", "dead") == []
+    (row,) = (r for r in listed(server, "jobs", "list") if r["id"] == dead)
+    assert (row["state"], row["attempts"]) == ("queued", 0)
+    assert server.quarry("jobs", "cancel", dead).returncode == 0
+    again = server.quarry("jobs", "cancel", dead)
+    assert again.returncode == 1 and "no such job" in again.stderr
+    assert server.quarry("jobs", "retry", dead).returncode == 0
+    assert server.quarry("jobs", "cancel", "nonsense").returncode == 2
+    table = server.quarry("jobs", "list").stdout
+    assert "strange" in table and "queued" in table
+
+
+def test_the_queue_is_seen_in_metrics_and_health(
+    module_served: Served, module_database: Database
+) -> None:
+    server = module_served(module_database, leader_seconds=0.2)
+    off = module_served(module_database, jobs=0)
+    server.key("figures")
+    module_database.psql(
+        "INSERT INTO ops.jobs (tenant_id, kind, run_at) SELECT id, 'odd', now() - interval '1 hour'"
+        "  FROM core.tenants WHERE name = 'figures'"
+    )
+
+    def metrics(of: Server) -> str:
+        return httpx.get(f"{of.admin_url}/metrics", timeout=10).text
+
+    assert 'quarry_jobs{kind="odd",state="queued"} 1' in metrics(server)
+    assert re.search(r'quarry_jobs_waiting_seconds{kind="odd"} 3[67]\d\d\.', metrics(server))
+    wait_until(lambda: "quarry_leader " in metrics(server))
+    assert 'quarry_jobs{kind="odd",state="queued"} 1' in metrics(off)
+    assert "quarry_leader" not in metrics(off)
+    for each, on in ((server, True), (off, False)):
+        told = httpx.get(f"{each.admin_url}/health/detailed", timeout=10).json()["jobs"]
+        assert told["queued"] >= 1 and told["switched_on"] is on
+        assert told["oldest_waits_seconds"] > 3000
+        assert "jobs" not in httpx.get(f"{each.url}/health/detailed", timeout=10).json()

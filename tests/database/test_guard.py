@@ -219,6 +219,8 @@ def test_begin_refuses_what_could_be_read_as_sql(value: str) -> None:
         values[place] = value
         with pytest.raises(ValueError, match="identity"):
             guard.begin(*values)
+    with pytest.raises(ValueError, match="identity"):
+        guard.begin("a", "a", "a", "a", role=value)
 
 
 def test_reads_are_really_read_only(probe: Notes, run: Run) -> None:

@@ -137,13 +137,16 @@ def test_the_roles_are_what_the_manual_says(module_database: Database) -> None:
         ("quarry_monitor", True, False, False, False, False, False),
         ("quarry_owner", False, False, False, False, False, False),
         ("quarry_readonly", True, False, False, False, False, False),
+        ("quarry_worker", False, False, False, False, False, False),
     ]
     memberships = module_database.psql(
         "SELECT pg_has_role('quarry_monitor', 'pg_monitor', 'USAGE'),"
         "       pg_has_role('quarry_backup', 'pg_read_all_data', 'USAGE'),"
-        "       pg_has_role('quarry_app', 'quarry_owner', 'MEMBER')"
+        "       pg_has_role('quarry_app', 'quarry_owner', 'MEMBER'),"
+        "       pg_has_role('quarry_app', 'quarry_worker', 'SET'),"
+        "       pg_has_role('quarry_app', 'quarry_worker', 'USAGE')"
     )
-    assert memberships == [(True, True, False)]
+    assert memberships == [(True, True, False, True, False)]
 
 
 def test_the_service_starts_with_its_limits(module_database: Database) -> None:

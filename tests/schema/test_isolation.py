@@ -40,6 +40,7 @@ def fill(database: Database, tenant: Tenant) -> None:
         " VALUES (%s, %s, 'writer', 'c')",
         tenant.id, tenant.project,
     )  # fmt: skip
+    database.psql("INSERT INTO ops.jobs (tenant_id, kind) VALUES (%s, 'sample')", tenant.id)
 
 
 def test_without_a_tenant_nothing_is_seen_and_with_one_only_its_own(
