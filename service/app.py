@@ -18,6 +18,7 @@ from service.database.listen import Handler, Listener
 from service.database.pool import Pool, PoolOptions
 from service.database.queries import Query, load
 from service.database.session import Engine
+from service.files import FileStore
 from service.http.auth import CHANNEL, Authenticator
 from service.http.context import Process
 from service.http.edge import Edge
@@ -34,7 +35,7 @@ from service.jobs.worker import CHANNEL as JOBS_CHANNEL
 from service.operations import maintenance
 from service.operations.usage import find
 from service.operations.workbench import Workbench
-from service.resources import ADMIN_ENDPOINTS, ENDPOINTS
+from service.resources import ADMIN_ENDPOINTS, ENDPOINTS, kinds
 from service.settings import Settings
 
 log = structlog.get_logger("quarry.app")
@@ -126,12 +127,13 @@ async def _process(
     engine.on_slow = lambda name, seconds: log.warning("query.slow", query=name, ms=seconds * 1000)
     authenticator = Authenticator(settings, engine)
     hub = Hub(engine, settings.event_keepalive_seconds, settings.event_streams)
+    files = FileStore.of(settings)
 
     def on_gap() -> None:
         authenticator.forget_all()
         hub.wake_all()
 
-    background = _background(settings, engine) if settings.jobs else None
+    background = _background(settings, engine, files) if settings.jobs else None
     heard: dict[str, Handler] = {CHANNEL: authenticator.forget, EVENTS: hub.wake}
     if background is not None:
         heard[JOBS_CHANNEL] = background.worker.wake
@@ -143,7 +145,7 @@ async def _process(
     process = Process(
         settings, engine, authenticator,
         RateLimiter(settings.rate_limit, settings.rate_burst, loop.time),
-        observer, InFlight(), hub, head,
+        observer, InFlight(), hub, files, head,
     )  # fmt: skip
     listener.start()
     observer.start()
@@ -160,8 +162,9 @@ async def _process(
         await observer.stop()
 
 
-def _background(settings: Settings, engine: Engine) -> Background:
+def _background(settings: Settings, engine: Engine, files: FileStore) -> Background:
     """The jobs that this version knows, and its periodic tasks."""
     return Background(
-        settings, pool_options(settings), engine, {}, lambda own: maintenance.tasks(own, settings)
-    )
+        settings, pool_options(settings), engine, kinds(settings, files),
+        lambda own: maintenance.tasks(own, settings, files),
+    )  # fmt: skip

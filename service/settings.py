@@ -122,8 +122,20 @@ class Settings:
     jobs_poll_seconds: float = _setting(5.0, "Look for due jobs so often when nobody calls")
     jobs_lease_seconds: float = _setting(30.0, "A job is taken over after so long without a sign")
     jobs_backoff_seconds: float = _setting(5.0, "Pause after a failed attempt; doubles each time")
+    job_seconds: float = _setting(3600.0, "One attempt at a job at most")
     jobs_keep_days: float = _setting(7.0, "Ended jobs are removed after so many days")
     leader_seconds: float = _setting(5.0, "Try so often to become the process that does upkeep")
+
+    # files
+    files_dir: Path | None = _setting(
+        None, "Folder of files; shared by all processes; default: files in the data folder"
+    )
+    export_hours: float = _setting(24.0, "How long the file of an export is kept")
+    download_seconds: float = _setting(3600.0, "A download at most; it can be resumed")
+    upkeep_seconds: float = _setting(60.0, "How often expired exports and stray files are removed")
+    stray_file_seconds: float = _setting(
+        3600.0, "Age from which a file that nobody knows is removed"
+    )
 
     # what is written down
     log_format: Literal["auto", "json", "console"] = _setting(

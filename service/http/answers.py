@@ -83,14 +83,14 @@ def unchanged(request: Request, etag: str, body: bytes, headers: Headers | None 
     return no_content([(b"etag", sent.encode()), *(headers or ())], status=304)
 
 
-def created(row: Row | None, location: str) -> Response:
-    """201 with Location and ETag. A create that stored nothing was about an absent parent: 404."""
+def created(row: Row | None, location: str, status: int = 201) -> Response:
+    """201 or 202 with Location and ETag. A create that stored nothing had no parent: 404."""
     if row is None:
         raise Problem("not_found")
     headers: Headers = [(b"location", _location(location, row.body))]
     if row.etag is not None:
         headers.append((b"etag", quoted(row.etag).encode()))
-    return Answer(row.body, 201, headers)
+    return Answer(row.body, status, headers)
 
 
 def _location(prefix: str, body: bytes) -> bytes:

@@ -10,6 +10,7 @@ from asyncpg.pgproto.pgproto import UUID
 from starlette.requests import Request
 
 from service.database.session import Engine, Identity, Session
+from service.files import FileStore
 
 if TYPE_CHECKING:
     from service.http.auth import Authenticator
@@ -35,6 +36,7 @@ class Process:
     observer: Observer
     in_flight: InFlight
     events: Hub
+    files: FileStore
     expected_head: str = ""
     draining: bool = False
     contract: bytes = b"{}"  # of the queries that are served, as in contract.json

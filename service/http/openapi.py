@@ -36,6 +36,7 @@ JSON, NDJSON, PROBLEM = "application/json", "application/x-ndjson", "application
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _PROBLEM_HEADERS = {
     401: ("WWW-Authenticate",),
+    416: ("Content-Range",),
     429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
     503: ("Retry-After",),
 }
@@ -91,6 +92,8 @@ def problem_codes(endpoint: Endpoint) -> list[str]:
             "idempotency_in_progress", "idempotency_mismatch",
             "too_large", "unsupported_media_type",
         }  # fmt: skip
+    if endpoint.ranges:
+        found.add("range_not_satisfiable")
     if endpoint.precondition:
         found |= {"stale_etag", "precondition_required"}
     return [code for code in CODES if code in found]
@@ -167,6 +170,12 @@ class _Writer:
                 "description": "Whoever asks has seen the end: do not come back.",
                 "headers": _headers("X-Request-ID"),
             }
+        if endpoint.ranges:
+            whole = found[str(endpoint.status)]
+            found["206"] = whole | {
+                "description": HTTPStatus(206).phrase,
+                "headers": whole["headers"] | _headers("Content-Range"),
+            }
         by_status: dict[int, list[str]] = {}
         for code in problem_codes(endpoint):
             by_status.setdefault(CODES[code].status, []).append(code)
@@ -185,12 +194,20 @@ class _Writer:
         return response
 
     def _content(self, endpoint: Endpoint, many: Endpoint | None) -> Json:
+        if endpoint.ranges:
+            content: Json = {
+                endpoint.media_type: {"schema": {"type": "string", "format": "binary"}}
+            }
+            if endpoint.answers is not None:
+                line = self._row(endpoint.answers)
+                content[NDJSON] = {"schema": {"type": "string"}, "x-line-schema": line}
+            return content
         if endpoint.schema is not None or endpoint.answers is None:
             return {endpoint.media_type: {"schema": endpoint.schema or {}}}
         schema = self._answer(endpoint)
         if many is not None:
             schema = {"oneOf": [schema, self._answer(many)]}
-        content: Json = {endpoint.media_type: {"schema": schema}}
+        content = {endpoint.media_type: {"schema": schema}}
         if self._kind(endpoint.answers) == "page":
             line = self._row(endpoint.answers)
             content[NDJSON] = {"schema": {"type": "string"}, "x-line-schema": line}
@@ -201,7 +218,9 @@ class _Writer:
         wanted = {
             "X-Request-ID": True,
             "ETag": endpoint.etag,
-            "Location": endpoint.status == HTTPStatus.CREATED and "id" in self._columns(query),
+            "Location": endpoint.status in (201, 202) and "id" in self._columns(query),
+            "Accept-Ranges": endpoint.ranges,
+            "Content-Disposition": endpoint.ranges,
             "Link": self._kind(query) == "page",
             "Idempotency-Replayed": endpoint.method == "POST",
             "RateLimit": endpoint.scope is not None,
@@ -357,6 +376,8 @@ def _parameters(endpoint: Endpoint) -> list[Json]:
     wanted = {
         "IfMatch": endpoint.precondition,
         "IfNoneMatch": endpoint.etag and not endpoint.writes,
+        "Range": endpoint.ranges,
+        "IfRange": endpoint.ranges,
         "IdempotencyKey": endpoint.method == "POST",
         "RequestId": True, "RequestTimeout": True, "TraceParent": True,
     }  # fmt: skip

@@ -128,6 +128,12 @@ PARAMETERS: dict[str, Json] = {
     "IfNoneMatch": _parameter(
         "If-None-Match", "The ETag of what you have: 304 when it is current."
     ),
+    "Range": _parameter(
+        "Range", "`bytes=100-199`, `bytes=100-` or `bytes=-100`: only this part.",
+    ),
+    "IfRange": _parameter(
+        "If-Range", "The ETag of the file that you have a part of; for another one, all is sent.",
+    ),
     "IdempotencyKey": _parameter(
         "Idempotency-Key", "Makes it safe to send the same request again.",
         pattern=r"^[\x21-\x7e]{1,255}$",
@@ -160,6 +166,9 @@ def _header(meaning: str, *, required: bool = False, **schema: Any) -> Json:
 
 
 HEADERS: dict[str, Json] = {
+    "Accept-Ranges": _header("Parts can be asked for.", const="bytes"),
+    "Content-Disposition": _header("What to call the file."),
+    "Content-Range": _header("Which part, of how many bytes.", required=True, pattern="^bytes "),
     "ETag": _header("The version.", required=True, pattern='^"[^"]+"$'),
     "Idempotency-Replayed": _header(
         "`true`: the stored answer to an earlier request.", const="true"

@@ -43,6 +43,9 @@ CODES: dict[str, Code] = {
     "stale_etag": Code(412, "Stale ETag", "If-Match names a version that is not the current one."),
     "too_large": Code(413, "Too large", "The body is larger than this route accepts."),
     "unsupported_media_type": Code(415, "Unsupported media type", "Send application/json."),
+    "range_not_satisfiable": Code(
+        416, "Range not satisfiable", "The file ends before the first byte that was asked for."
+    ),
     "validation": Code(422, "Validation failed", "Every field at fault is listed in errors."),
     "idempotency_mismatch": Code(
         422, "Idempotency mismatch", "This Idempotency-Key was used with another request."
@@ -160,6 +163,12 @@ _FIELDS: dict[str, tuple[str, str]] = {
     "agent_executions_error_message_length": ("/error_message", "at most 10,000 characters"),
     "agent_executions_progress_range": ("/progress", "0 to 100"),
     "agent_executions_requested_by_fkey": ("/requested_by", "no such user"),
+    "exports_created_by_fkey": ("/created_by", "no such user"),
+    "exports_status_known": ("/status", "pending, running, completed, failed or expired"),
+    "exports_file_name_length": ("/file_name", "1 to 255 characters"),
+    "exports_format_known": ("/format", "zip or ndjson"),
+    "exports_versions_known": ("/versions", "latest or all"),
+    "exports_document_types_size": ("/document_types", "1 to 100 types"),
 }
 
 

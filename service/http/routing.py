@@ -49,6 +49,7 @@ class Endpoint:
     media_type: str = "application/json"
     headers: tuple[str, ...] = ()  # of PARAMETERS, besides those that follow from the rest
     nothing_more: bool = False  # may also answer 204: whoever asks has seen the end
+    ranges: bool = False  # answers a file, or a part of it; as x-ndjson, lines of `answers`
 
     @property
     def writes(self) -> bool:

@@ -74,6 +74,8 @@ class Leader:
             await asyncio.gather(self._running, return_exceptions=True)
 
     async def _stand(self) -> None:
+        # Not in the first moment of a process, nor all at once that were started at once.
+        await asyncio.sleep(self._try_every * random.uniform(0.1, 1.0))  # noqa: S311
         while True:
             try:
                 await self._lead()

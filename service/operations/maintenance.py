@@ -7,9 +7,11 @@ at once for a moment, when the leader changes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from service.database.session import Engine
 from service.database.tree import sql
+from service.files import EXPORTS, FileStore, Stored
 from service.jobs.leader import Periodic, upkeep
 from service.jobs.worker import across_tenants
 from service.settings import Settings
@@ -21,7 +23,7 @@ _MONTHS_AHEAD = 3
 _RUNS_KEPT_DAYS = 7.0
 
 
-def tasks(engine: Engine, settings: Settings) -> list[Periodic]:
+def tasks(engine: Engine, settings: Settings, files: FileStore) -> list[Periodic]:
     """Every periodic task of the service."""
 
     async def audit_partitions() -> Mapping[str, int]:
@@ -33,6 +35,18 @@ def tasks(engine: Engine, settings: Settings) -> list[Periodic]:
         while batch := await upkeep(engine, _SECONDS).value(sql.upkeep.idempotency, batch=_BATCH):
             removed += batch
         return {"removed": removed}
+
+    async def expired_exports() -> Mapping[str, int]:
+        abandoned = await upkeep(engine, _SECONDS).value(sql.exports.abandon)
+        expired = 0
+        while rows := await upkeep(engine, _SECONDS).fetch(sql.exports.expire, batch=_BATCH):
+            for row in rows:
+                await files.remove_all(EXPORTS, row["tenant_id"], f"{row['export_id']}.")
+            expired += len(rows)
+        return {"expired": expired, "abandoned": abandoned}
+
+    async def stray_files() -> Mapping[str, int]:
+        return {"removed": await _remove_strays(engine, files, settings.stray_file_seconds)}
 
     async def finished_jobs() -> Mapping[str, int]:
         removed, days = 0, settings.jobs_keep_days
@@ -48,8 +62,43 @@ def tasks(engine: Engine, settings: Settings) -> list[Periodic]:
 
     return [
         # stale executions (sql/executions/sweep_stale.sql) belong here, every minute
+        Periodic("expired_exports", settings.upkeep_seconds, expired_exports),
+        Periodic("stray_files", settings.upkeep_seconds, stray_files),
         Periodic("audit_partitions", 6 * _HOUR, audit_partitions),
         Periodic("idempotency_keys", _HOUR, idempotency_keys),
         Periodic("finished_jobs", _HOUR, finished_jobs),
         Periodic("maintenance_runs", _DAY, maintenance_runs),
     ]
+
+
+async def _remove_strays(engine: Engine, files: FileStore, age: float) -> int:
+    """Remove the files of exports that are gone, over or complete under another name.
+
+    The files are listed first and looked up afterwards: an export is in the database before its
+    first file is on the disk, so what has no row then never will have one.
+    """
+    found = [file for file in await files.stored(EXPORTS) if file.age >= age]
+    removed = 0
+    for start in range(0, len(found), _BATCH):
+        batch = [(file, of) for file in found[start : start + _BATCH] if (of := _export_of(file))]
+        rows = await upkeep(engine, _SECONDS).fetch(
+            sql.exports.describe,
+            tenants=[file.tenant_id for file, _ in batch], exports=[of for _, of in batch],
+        )  # fmt: skip
+        known = {row["export_id"]: (row["status"], row["file_sha256"]) for row in rows}
+        for file, of in batch:
+            status, sha256 = known.get(of, ("gone", None))
+            wanted = status in ("pending", "running") or (
+                status == "completed" and file.name == f"{of}.{sha256}"
+            )
+            if not wanted:
+                removed += await files.remove(EXPORTS, file.tenant_id, file.name)
+    return removed
+
+
+def _export_of(file: Stored) -> UUID | None:
+    """The export that a file is of, by its name."""
+    try:
+        return UUID(file.name.partition(".")[0])
+    except ValueError:
+        return None

@@ -1,16 +1,21 @@
 """One module per JSON resource: request struct → named queries → answer."""
 
+from service.files import FileStore
+from service.jobs.queue import Kind
 from service.resources import (
     audit,
     docs,
     documents,
     executions,
+    export_job,
+    exports,
     health,
     members,
     projects,
     sql_files,
     users,
 )
+from service.settings import Settings
 
 ENDPOINTS = [
     *health.ENDPOINTS,
@@ -19,7 +24,13 @@ ENDPOINTS = [
     *members.ENDPOINTS,
     *documents.ENDPOINTS,
     *executions.ENDPOINTS,
+    *exports.ENDPOINTS,
     *audit.ENDPOINTS,
     *docs.ENDPOINTS,
 ]
 ADMIN_ENDPOINTS = [*health.ADMIN_ENDPOINTS, *sql_files.ADMIN_ENDPOINTS]
+
+
+def kinds(settings: Settings, files: FileStore) -> dict[str, Kind]:
+    """The jobs that this version can do."""
+    return {"export": export_job.kind(settings, files)}

@@ -107,7 +107,7 @@ async def latest(request: Request) -> Response:
 async def index(request: Request) -> Response:
     """The live versions, by type, newest first."""
     asked, project_id = query(request), path_uuid(request)
-    await _require_project(request, project_id)
+    await require_project(request, project_id)
     name = sql.documents.list_full if asked["include"] == "content" else sql.documents.list
     return await listing(
         request, name, sql.documents.count, project_id=project_id,
@@ -118,7 +118,7 @@ async def index(request: Request) -> Response:
 async def search(request: Request) -> Response:
     """Ranked full-text search with fragments."""
     asked, project_id = query(request), path_uuid(request)
-    await _require_project(request, project_id)
+    await require_project(request, project_id)
     return await listing(
         request, sql.documents.search, sql.documents.search_count,
         project_id=project_id, q=asked["q"],
@@ -126,7 +126,8 @@ async def search(request: Request) -> Response:
     )  # fmt: skip
 
 
-async def _require_project(request: Request, project_id: Any) -> None:
+async def require_project(request: Request, project_id: Any) -> None:
+    """404 unless the project is live: an empty list would say that it is."""
     async with session(request) as db:
         if await db.value(sql.projects.version, project_id=project_id) is None:
             raise Problem("not_found")

@@ -82,7 +82,7 @@ def test_every_answer_is_a_query_of_the_contract(contract: dict[str, Any]) -> No
 
 def test_an_etag_is_promised_where_the_query_has_one(contract: dict[str, Any]) -> None:
     for endpoint in ENDPOINTS:
-        if endpoint.answers is not None:
+        if endpoint.answers is not None and not endpoint.ranges:  # a file's ETag is its hash
             promised, made = endpoint.etag, contract[endpoint.answers]["etag"] is not None
             assert promised == made, f"{endpoint.method} {endpoint.path}"
 

@@ -16,6 +16,7 @@ import orjson
 
 from tests.support.cluster import Database
 from tests.support.server import Server
+from tests.support.wait import wait_until
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -87,6 +88,17 @@ def make_execution(client: httpx.Client, project: str, *steps: str, **fields: An
     made: Json = ok(client.post(path, json={"agent_type": "writer"} | fields), 201)
     for status in steps:
         made = ok(client.put(f"{path}/{made['id']}", json={"status": status}))
+    return made
+
+
+def make_export(client: httpx.Client, project: str, *, done: bool = True, **fields: Any) -> Json:
+    """A new export, completed unless it shall not be waited for."""
+    body = {"format": "zip"} | fields
+    made: Json = ok(client.post(f"/projects/{project}/exports", json=body), 202)
+    path = f"/projects/{project}/exports/{made['id']}"
+    if done:
+        wait_until(lambda: ok(client.get(path))["status"] == "completed", 20)
+        made = ok(client.get(path))
     return made
 
 

@@ -21,6 +21,7 @@ from tests.promises.helpers import Json
 from tests.promises.judge import JSON, NDJSON, Exchange, Judge, media_type, resolved
 from tests.support.cluster import Database
 from tests.support.server import Server
+from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.xdist_group("contract_of_answers")  # one walk for all
 
@@ -37,6 +38,7 @@ class Walk:
     """Calls operations by the paths of the description and keeps what came back."""
 
     def __init__(self, server: Server) -> None:
+        self.files = server.folder / "data" / "files"
         self.key = server.client(server.key("acme"))
         self.nobody = server.client()
         self._auditor = server.client(server.key("acme", ("audit",)))
@@ -98,6 +100,7 @@ def walk(module_database: Database, module_served: Served) -> Walk:
     walk_documents(made)
     walk_executions(made)
     walk_audit(made)
+    walk_exports(made)
     walk_refusals(made)
     return made
 
@@ -251,6 +254,33 @@ def walk_audit(call: Walk) -> None:
     row = {"row_id": call.known["project_id"], "since": "2020-01-01T00:00:00Z"}
     call("GET", "/audit", status=200, params=row)
     call("GET", "/audit", status=422, params={"table": "nothing"})
+
+
+def walk_exports(call: Walk) -> None:
+    """Every operation on exports; one of them stays, with its file."""
+    project = call.known["project_id"]
+    every, one = "/projects/{project_id}/exports", "/projects/{project_id}/exports/{export_id}"
+    file = one + "/download"
+
+    def completed(**asked: object) -> str:
+        made: str = call("POST", every, project, status=202, json=asked)["id"]
+        wait_until(lambda: call("GET", one, project, made, status=200)["status"] == "completed")
+        return made
+
+    for asked in ({"format": "ndjson"}, {"format": "zip", "document_types": ["report"]}):
+        export = completed(**asked)
+        unchanged(call, file, project, export)
+    call.known["export_id"] = export
+    part = {"Range": "bytes=0-9"}
+    call("GET", file, project, export, status=206, headers=part)
+    call("GET", file, project, export, status=416, headers={"Range": "bytes=999999-"})
+    lists(call, every, project)
+    lost = completed(format="zip")
+    next(call.files.rglob(f"{lost}.*")).unlink()
+    call("GET", file, project, lost, status=410)
+    call("GET", file, project, lost, status=409)
+    removed = call("POST", every, project, status=202, json={"format": "zip"})["id"]
+    call("DELETE", one, project, removed, status=204)
 
 
 def unchanged(call: Walk, path: str, *ids: str, **options: Any) -> None:

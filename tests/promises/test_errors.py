@@ -27,6 +27,7 @@ from tests.promises.helpers import (
     absent,
     make_document,
     make_execution,
+    make_export,
     make_project,
     make_user,
     ok,
@@ -41,7 +42,7 @@ pytestmark = pytest.mark.xdist_group("errors")
 
 LIMIT = 2 * 1024 * 1024
 # No endpoint of this version can answer them; an endpoint that can must be added to CASES.
-NOT_YET = {"gone", "version_conflict"}
+NOT_YET = {"version_conflict"}
 
 
 class Stage:
@@ -112,6 +113,20 @@ def rate_limited(stage: Stage) -> httpx.Response:
     return [client.get("/projects") for _ in range(4)][-1]
 
 
+def expired(stage: Stage) -> httpx.Response:
+    export = make_export(stage.client, stage.project)
+    stage.database.psql(
+        "UPDATE workspace.exports SET expires_at = now() WHERE id = %s", export["id"]
+    )
+    return stage.client.get(f"{stage.path}/exports/{export['id']}/download")
+
+
+def beyond(stage: Stage) -> httpx.Response:
+    export = make_export(stage.client, stage.project)
+    path = f"{stage.path}/exports/{export['id']}/download"
+    return stage.client.get(path, headers={"Range": "bytes=1000000-"})
+
+
 CASES: dict[str, tuple[int, Callable[[Stage], httpx.Response]]] = {
     "malformed_json": (400, lambda s: s.client.post("/projects", content=b"{")),
     "bad_cursor": (400, lambda s: s.client.get("/projects?cursor=x")),
@@ -124,6 +139,8 @@ CASES: dict[str, tuple[int, Callable[[Stage], httpx.Response]]] = {
     "duplicate": (409, lambda s: s.post({"email": "TAKEN@example.org", "name": "x"}, "/users")),
     "illegal_transition": (409, illegal_step),
     "idempotency_in_progress": (409, in_progress),
+    "gone": (410, expired),
+    "range_not_satisfiable": (416, beyond),
     "stale_etag": (412, lambda s: s.put(**{"If-Match": '"77"'})),
     "too_large": (413, lambda s: s.client.post("/projects", content=b" " * (LIMIT + 1))),
     "unsupported_media_type": (

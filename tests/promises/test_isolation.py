@@ -31,6 +31,7 @@ from tests.promises.helpers import (
     events,
     make_document,
     make_execution,
+    make_export,
     make_project,
     make_user,
     ok,
@@ -82,6 +83,11 @@ NEEDS: dict[tuple[str, str], Json] = {
     ("POST", "/projects/{project_id}/agents/executions/{execution_id}/heartbeat"): {},
     ("GET", "/projects/{project_id}/agents/executions/{execution_id}/events"): {},
     ("GET", "/projects/{project_id}/agents/metrics"): {},
+    ("POST", "/projects/{project_id}/exports"): {"json": {"format": "zip"}},
+    ("GET", "/projects/{project_id}/exports"): {},
+    ("GET", "/projects/{project_id}/exports/{export_id}"): {},
+    ("DELETE", "/projects/{project_id}/exports/{export_id}"): {},
+    ("GET", "/projects/{project_id}/exports/{export_id}/download"): {},
 }
 # Endpoints without an id: lists, and those that make rows; each has a test below.
 WITHOUT_ID = {
@@ -98,9 +104,11 @@ ENDED = {"/projects/{project_id}/agents/executions/{execution_id}/events"}
 # A foreign user in one's own project is a bad reference, as an absent one is.
 REFERENCES = {("PUT", "/projects/{project_id}/members/{user_id}")}
 
-TABLES = ("workspace.users", "workspace.projects", "workspace.project_members",
-          "workspace.document_versions", "workspace.agent_executions",
-          "workspace.document_counters")  # fmt: skip
+TABLES = (
+    "workspace.users", "workspace.projects", "workspace.project_members",
+    "workspace.document_versions", "workspace.agent_executions", "workspace.exports",
+    "workspace.document_counters",
+)  # fmt: skip
 
 
 class Rows(NamedTuple):
@@ -111,6 +119,7 @@ class Rows(NamedTuple):
     document_id: str
     execution_id: str
     ended: str
+    export_id: str
     deleted: str
 
     def ids(self) -> list[str]:
@@ -126,17 +135,18 @@ class World(NamedTuple):
 
 
 def furnish(client: httpx.Client, word: str = "plain") -> Rows:
-    """A user, a project of his with two versions of a document, an execution that runs and one
-    that has ended, and a deleted project."""
+    """A user, a project of his with two versions of a document, an export, an execution that runs
+    and one that has ended, and a deleted project."""
     user = make_user(client, email=f"{unique(word)}@example.org", name=word)["id"]
     project = make_project(client, name=f"{word} {unique()}", created_by=user)["id"]
     make_document(client, project, content=f"{word} first")
     document = make_document(client, project, content=f"{word} second")["id"]
     running = make_execution(client, project, "running", agent_type=word)["id"]
     ended = make_execution(client, project, "cancelled", agent_type=word)["id"]
+    export = make_export(client, project)["id"]
     deleted = make_project(client, name=f"{word} deleted", created_by=user)["id"]
     assert client.delete(f"/projects/{deleted}", headers=ANY_VERSION).status_code == 204
-    return Rows(user, project, document, running, ended, deleted)
+    return Rows(user, project, document, running, ended, export, deleted)
 
 
 def attempts(method: str, path: str, own: Rows, foreign: Rows) -> Iterator[tuple[str, str, bool]]:
@@ -195,6 +205,7 @@ def leaks_in_lists(world: World) -> list[str]:
         (f"/projects/{own.project_id}/documents", {"include": "content"}),
         (f"/projects/{own.project_id}/agents/executions", {}),
         (f"/projects/{own.project_id}/agents/executions", {"status": "running"}),
+        (f"/projects/{own.project_id}/exports", {}),
         (f"/projects/{own.project_id}/documents/search", {"q": f"{MARK} or plain"}),
     ]
     found = []
@@ -479,6 +490,12 @@ FOREIGN_LINKS = {
         "INSERT INTO workspace.agent_executions"
         " (tenant_id, project_id, agent_type, correlation_id, requested_by)"
         " VALUES (%(own)s, %(own_project)s, 'a', 'c', %(user)s)",
+    "an export of a foreign project":
+        "INSERT INTO workspace.exports (tenant_id, project_id, format)"
+        " VALUES (%(own)s, %(project)s, 'zip')",
+    "an export of a foreign user":
+        "INSERT INTO workspace.exports (tenant_id, project_id, format, created_by)"
+        " VALUES (%(own)s, %(own_project)s, 'zip', %(user)s)",
     "a counter of a foreign project":
         "INSERT INTO workspace.document_counters VALUES (%(own)s, %(project)s, 'x', 1)",
     "a key of a foreign user":

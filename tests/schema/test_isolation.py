@@ -38,6 +38,7 @@ def fill(database: Database, tenant: Tenant) -> None:
     database.psql(
         "INSERT INTO workspace.agent_executions (tenant_id, project_id, agent_type, correlation_id)"
         " VALUES (%s, %s, 'writer', 'c')",
+        "INSERT INTO workspace.exports (tenant_id, project_id, format) VALUES (%s, %s, 'zip')",
         tenant.id, tenant.project,
     )  # fmt: skip
     database.psql("INSERT INTO ops.jobs (tenant_id, kind) VALUES (%s, 'sample')", tenant.id)
