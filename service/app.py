@@ -7,7 +7,6 @@ import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -137,9 +136,7 @@ async def _process(
     heard: dict[str, Handler] = {CHANNEL: authenticator.forget, EVENTS: hub.wake}
     if background is not None:
         heard[JOBS_CHANNEL] = background.worker.wake
-    listener = Listener(
-        settings.database_direct_url or settings.database_url or "", heard, on_gap
-    )
+    listener = Listener(settings.database_direct_url or settings.database_url or "", heard, on_gap)
     authenticator.listener = listener
     observer = Observer(access_log=settings.access_log, as_json=settings.log_format == "json")
     process = Process(

@@ -136,6 +136,53 @@ class _explain:
         def __call__(self) -> One: ...
     example: _example
 
+class _exports:
+    class _abandon(QueryName):
+        def __call__(self) -> Value: ...
+    abandon: _abandon
+    class _begin(QueryName):
+        def __call__(self, *, export_id: UUID) -> One: ...
+    begin: _begin
+    class _complete(QueryName):
+        def __call__(self, *, export_id: UUID, manifest: Json, file_name: str, file_size: int, file_sha256: bytes, seconds: float) -> Affected: ...
+    complete: _complete
+    class _count_download(QueryName):
+        def __call__(self, *, export_id: UUID) -> Affected: ...
+    count_download: _count_download
+    class _create(QueryName):
+        def __call__(self, *, project_id: UUID, format: str, document_types: list[str] | None = ..., versions: str | None = ..., created_by: UUID | None = ...) -> One: ...
+    create: _create
+    class _delete(QueryName):
+        def __call__(self, *, project_id: UUID, export_id: UUID) -> Value: ...
+    delete: _delete
+    class _describe(QueryName):
+        def __call__(self, *, tenants: list[UUID], exports: list[UUID]) -> Many: ...
+    describe: _describe
+    class _documents(QueryName):
+        def __call__(self, *, project_id: UUID, document_types: list[str] | None = ..., latest_only: bool) -> Stream: ...
+    documents: _documents
+    class _expire(QueryName):
+        def __call__(self, *, batch: int) -> Many: ...
+    expire: _expire
+    class _fail(QueryName):
+        def __call__(self, *, export_id: UUID, error_message: str) -> Affected: ...
+    fail: _fail
+    class _file(QueryName):
+        def __call__(self, *, project_id: UUID, export_id: UUID) -> One: ...
+    file: _file
+    class _get(QueryName):
+        def __call__(self, *, project_id: UUID, export_id: UUID) -> One: ...
+    get: _get
+    class _list(QueryName):
+        def __call__(self, *, project_id: UUID) -> Page: ...
+    list: _list
+    class _lose(QueryName):
+        def __call__(self, *, export_id: UUID) -> Affected: ...
+    lose: _lose
+    class _measure(QueryName):
+        def __call__(self, *, project_id: UUID, document_types: list[str] | None = ..., latest_only: bool) -> One: ...
+    measure: _measure
+
 class _health:
     class _head(QueryName):
         def __call__(self) -> Value: ...
@@ -365,6 +412,7 @@ class Tree:
     events: _events
     executions: _executions
     explain: _explain
+    exports: _exports
     health: _health
     idempotency: _idempotency
     jobs: _jobs

@@ -7,6 +7,7 @@ at once for a moment, when the leader changes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from uuid import UUID
 
 from service.database.session import Engine
@@ -36,6 +37,22 @@ def tasks(engine: Engine, settings: Settings, files: FileStore) -> list[Periodic
             removed += batch
         return {"removed": removed}
 
+    async def stale_executions() -> Mapping[str, int]:
+        failed, stale = 0, timedelta(seconds=settings.execution_stale_after)
+        while batch := await upkeep(engine, _SECONDS).value(
+            sql.executions.sweep_stale, stale=stale, batch=_BATCH
+        ):
+            failed += batch
+        return {"failed": failed}
+
+    async def topic_events() -> Mapping[str, int]:
+        removed, kept = 0, timedelta(days=settings.event_keep_days)
+        while batch := await upkeep(engine, _SECONDS).value(
+            sql.upkeep.events, older_than=kept, batch=_BATCH
+        ):
+            removed += batch
+        return {"removed": removed}
+
     async def expired_exports() -> Mapping[str, int]:
         abandoned = await upkeep(engine, _SECONDS).value(sql.exports.abandon)
         expired = 0
@@ -61,7 +78,8 @@ def tasks(engine: Engine, settings: Settings, files: FileStore) -> list[Periodic
         return {"removed": await db.execute(sql.maintenance.sweep, days=_RUNS_KEPT_DAYS)}
 
     return [
-        # stale executions (sql/executions/sweep_stale.sql) belong here, every minute
+        Periodic("stale_executions", _MINUTE, stale_executions),
+        Periodic("topic_events", _HOUR, topic_events),
         Periodic("expired_exports", settings.upkeep_seconds, expired_exports),
         Periodic("stray_files", settings.upkeep_seconds, stray_files),
         Periodic("audit_partitions", 6 * _HOUR, audit_partitions),

@@ -22,6 +22,7 @@ from service.database.errors import Failure, Kind
 from service.database.queries import Finding, Query, SqlFilesError, load
 from service.http.context import Process
 from service.http.peers import Peers
+from service.jobs.background import background_of
 from service.operations import answer_rules, parse_tree, reload_rules, snapshot, sql_page, sqlcheck
 from service.operations.usage import Usage
 
@@ -161,14 +162,16 @@ class Workbench:
         return outcome
 
     def _swap(self, found: Candidate) -> None:
-        engine = self._process.engine
-        engine.queries = found.queries
+        background = background_of(self._process)
+        engines = [self._process.engine, *([background.engine] if background else [])]
         self._process.contract = found.contract
         self._since = time.time()
         current = {text for q in found.queries.values() for text in (q.sql, q.wire, q.row_sql)}
-        for link in engine.pool.links:  # a connection closes statements that nobody holds
-            for text in link.statements.keys() - current:
-                del link.statements[text]
+        for engine in engines:
+            engine.queries = found.queries
+            for link in engine.pool.links:  # a connection closes statements that nobody holds
+                for text in link.statements.keys() - current:
+                    del link.statements[text]
 
 
 def examine(sql_dir: Path, dsn: str, served: Mapping[str, Query], usage: Usage) -> Candidate:

@@ -17,6 +17,7 @@ TABLES = (
     "core.api_keys",
     "workspace.agent_executions",
     "workspace.document_versions",
+    "workspace.exports",
     "workspace.project_members",
     "workspace.projects",
     "workspace.users",

@@ -12,7 +12,7 @@ SELECT d.id, d.project_id, d.document_type, d.version, d.revision,
  WHERE d.tenant_id = :tenant_id
    AND d.project_id = :project_id
    AND d.deleted_at IS NULL
-   AND (:document_types::text[] IS NULL OR d.document_type = ANY (:document_types))
+   AND CASE WHEN :document_types::text[] IS NULL THEN true ELSE d.document_type = ANY (:document_types) END
    AND (NOT :latest_only::boolean
         OR NOT EXISTS (SELECT FROM workspace.document_versions AS n
                         WHERE n.tenant_id = :tenant_id

@@ -23,7 +23,7 @@ SELECT e.id, e.project_id, e.format, e.document_types, e.versions,
                 WHERE p.tenant_id = :tenant_id
                   AND p.id = :project_id
                   AND p.deleted_at IS NULL)
-   AND (e.created_at, e.id) < (coalesce(:after_created_at::timestamptz, 'infinity'),
-                               coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+   AND (e.created_at, e.id) < (least(:after_created_at::timestamptz, 'infinity'),
+                               least(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
  ORDER BY e.created_at DESC, e.id DESC
  LIMIT :limit

@@ -10,8 +10,8 @@ SELECT j.id, t.name AS tenant, j.kind, j.state, j.progress, j.attempts, j.max_at
        j.claimed_by, j.lease_until, j.last_error, j.created_at, j.started_at, j.finished_at
   FROM ops.jobs AS j
   JOIN core.tenants AS t ON t.id = j.tenant_id
- WHERE (:kind::text IS NULL OR j.kind = :kind)
-   AND (:state::text IS NULL OR j.state = :state)
+ WHERE CASE WHEN :kind::text IS NULL THEN true ELSE j.kind = :kind END
+   AND CASE WHEN :state::text IS NULL THEN true ELSE j.state = :state END
    AND (:tenant::text IS NULL OR :tenant IN (t.name, t.id::text))
  ORDER BY j.created_at DESC, j.id DESC
  LIMIT :most

@@ -22,6 +22,7 @@ from tests.promises.helpers import (
     actor_of,
     lines,
     make_document,
+    make_export,
     make_project,
     make_user,
     ok,
@@ -36,10 +37,12 @@ from tests.support.server import Server
 
 pytestmark = pytest.mark.xdist_group("audit")
 
-USERS, PROJECTS, MEMBERS, DOCUMENTS, EXECUTIONS = (
+USERS, PROJECTS, MEMBERS, DOCUMENTS, EXECUTIONS, EXPORTS = (
     f"workspace.{name}"
-    for name in ("users", "projects", "project_members", "document_versions", "agent_executions")
-)
+    for name in (
+        "users", "projects", "project_members", "document_versions", "agent_executions", "exports",
+    )
+)  # fmt: skip
 INSERT, UPDATE, DELETE, REDACT = "insert", "update", "delete", "redact"
 
 
@@ -57,11 +60,12 @@ class Stage(NamedTuple):
     deleted: str
     document: str
     execution: str
+    export: str
 
     def path(self, template: str) -> str:
         return template.format(
             user_id=self.other, project_id=self.project, document_id=self.document,
-            execution_id=self.execution, email=f"{unique()}@example.org",
+            execution_id=self.execution, export_id=self.export, email=f"{unique()}@example.org",
         )  # fmt: skip
 
 
@@ -115,6 +119,8 @@ CHANGES = {
     ("POST", _RUNS): Change({(EXECUTIONS, INSERT): 1}, lambda _: {"agent_type": "writer"}),
     ("PUT", _RUN): Change({(EXECUTIONS, UPDATE): 1}, lambda _: {"progress": 5}),
     ("POST", _RUN + "/heartbeat"): Change({}),
+    ("POST", _ONE + "/exports"): Change({(EXPORTS, INSERT): 1}, lambda _: {"format": "zip"}),
+    ("DELETE", _ONE + "/exports/{export_id}"): Change({(EXPORTS, DELETE): 1}),
 }  # fmt: skip
 
 
@@ -138,7 +144,7 @@ def stage(tenant: Tenant) -> Stage:
     ok(tenant.client.put(f"{runs}/{run}", json={"status": "running"}))
     return Stage(
         tenant, tenant.caller(user=user["email"]), user["id"], other["id"], mine, deleted,
-        make_document(tenant.client, mine)["id"], run,
+        make_document(tenant.client, mine)["id"], run, make_export(tenant.client, mine)["id"],
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
--- Everything of 0007 in reverse order. Jobs that wait are lost: let them end first.
+-- Everything of 0010 in reverse order. Jobs that wait are lost: let them end first.
 
 SET LOCAL lock_timeout = '3s';
 

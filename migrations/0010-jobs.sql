@@ -1,4 +1,4 @@
--- depends: 0005-documents
+-- depends: 0009-audit-and-keys
 -- Work that outlives a request: the queue, the role that takes from it, and the record of upkeep.
 --
 -- Needs what 0001 needs: a role belongs to the whole cluster, so the migration of another database

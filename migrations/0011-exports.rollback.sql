@@ -1,4 +1,4 @@
--- Everything of 0008 in reverse order. The files of exports stay on the disk as strays.
+-- Everything of 0011 in reverse order. The files of exports stay on the disk as strays.
 
 SET LOCAL lock_timeout = '3s';
 

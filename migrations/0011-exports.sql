@@ -1,4 +1,4 @@
--- depends: 0007-jobs
+-- depends: 0010-jobs
 -- Exports: a project's documents as one file, built outside of the request.
 
 SET LOCAL lock_timeout = '3s';
