@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -489,6 +489,7 @@ _SAMPLES: dict[str, Any] = {
     "float8": 0.5,
     "boolean": True,
     "timestamptz": datetime(2026, 1, 1, tzinfo=UTC),
+    "interval": timedelta(days=1),
     "date": datetime(2026, 1, 1, tzinfo=UTC).date(),
     "json": b"[]",
     "jsonb": b"{}",
