@@ -69,8 +69,12 @@ def encode_stream(
     headers: list[tuple[bytes, bytes]],
     accept_encoding: bytes,
 ) -> AsyncGenerator[bytes, None]:
-    """The chunks of an NDJSON stream as they go out; the headers are changed to match."""
-    if (b"content-type", NDJSON) not in headers or not _may_be_packed(headers):
+    """The chunks of an NDJSON stream as they go out; the headers are changed to match.
+
+    A file, whose length is known and which is had in parts, goes out as it is.
+    """
+    is_file = any(name == b"content-length" for name, _ in headers)
+    if is_file or (b"content-type", NDJSON) not in headers or not _may_be_packed(headers):
         return chunks
     headers.append(_VARY)
     if not accepts(accept_encoding, b"gzip"):

@@ -581,5 +581,7 @@ def test_metrics_are_one_statement(server: Server, desk: Desk) -> None:
     before = calls(server)
     desk.metrics()
     after = calls(server)
-    new = {name: count - before.get(name, 0) for name, count in after.items()}
+    beside = ("jobs.", "maintenance.", "upkeep.", "exports.")  # what works in the background
+    new = {name: count - before.get(name, 0) for name, count in after.items()
+           if not name.startswith(beside)}  # fmt: skip
     assert {name: count for name, count in new.items() if count} == {"executions.metrics": 1}

@@ -38,6 +38,9 @@ def fill(database: Database, tenant: Tenant) -> None:
     database.psql(
         "INSERT INTO workspace.agent_executions (tenant_id, project_id, agent_type, correlation_id)"
         " VALUES (%s, %s, 'writer', 'c')",
+        tenant.id, tenant.project,
+    )  # fmt: skip
+    database.psql(
         "INSERT INTO workspace.exports (tenant_id, project_id, format) VALUES (%s, %s, 'zip')",
         tenant.id, tenant.project,
     )  # fmt: skip
