@@ -27,7 +27,9 @@ from service.operations.trial import Values, ValuesError, given
 PSQL = {"allow_extra_args": True, "ignore_unknown_options": True}
 COLUMNS = ("name", "plan", "buffers", "budget", "ms", "case")
 
-Documents = Annotated[int, typer.Option(min=1, help="How many documents the reference data has.")]
+Documents = Annotated[
+    int, typer.Option(min=10_000, help="How many documents the reference data has.")
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Generate the reference data anew.")]
 
 

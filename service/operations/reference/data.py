@@ -137,7 +137,7 @@ def _shares(total: int, parts: int) -> list[int]:
     """A total in parts of which the nth has an nth of the first (Zipf), each at least 1."""
     whole = sum(1 / n for n in range(1, parts + 1))
     shares = [max(1, int(total / whole / n)) for n in range(1, parts + 1)]
-    shares[0] += total - sum(shares)
+    shares[0] = max(1, shares[0] + total - sum(shares))  # of very few, each part gets one
     return shares
 
 
