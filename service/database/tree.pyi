@@ -224,9 +224,6 @@ class _jobs:
     class _finish(QueryName):
         def __call__(self, *, job_id: UUID, claim: UUID, state: str, error: str | None = ...) -> Affected: ...
     finish: _finish
-    class _hold(QueryName):
-        def __call__(self, *, job_id: UUID, claim: UUID) -> Value: ...
-    hold: _hold
     class _list(QueryName):
         def __call__(self, *, kind: str | None = ..., state: str | None = ..., tenant: str | None = ..., most: int) -> Many: ...
     list: _list

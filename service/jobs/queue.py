@@ -1,8 +1,9 @@
 """A kind of job, and an attempt at one: what code that does the work is given.
 
-A job is asked for by `jobs.enqueue` (or an INSERT of the same) in the transaction of the row that
-it is about. Its code may run more than once: a process can be killed at any moment, and another one
-takes over. So its last step is one transaction that stores the result and calls `Attempt.finish`,
+A job is asked for by `enqueue` (or by an INSERT of the same within a statement) in the transaction
+of the row that it is about. Its code may run more than once: a process can be killed at any moment,
+and another one takes over. So its last step is one transaction that stores the result and calls
+`Attempt.finish`,
 which fails when the attempt is no longer ours.
 """
 
@@ -41,6 +42,24 @@ class Kind:
     run: Callable[[Attempt], Awaitable[None]]
     bury: Callable[[Attempt, Session, str], Awaitable[None]] | None = None
     timeout: float = 3600.0
+
+
+async def enqueue(
+    db: Session,
+    kind: str,
+    *,
+    job_id: UUID | None = None,
+    args: Mapping[str, Any] | None = None,
+    max_attempts: int | None = None,
+) -> UUID:
+    """Ask for a job in the session's transaction; its id, by default a new one.
+
+    `args` are ids and switches, never contents. Raises Failure.
+    """
+    made: UUID = await db.value(
+        sql.jobs.enqueue, kind=kind, id=job_id, args=args, max_attempts=max_attempts
+    )
+    return made
 
 
 @dataclass(slots=True, eq=False)

@@ -23,8 +23,12 @@ from service.operations.code_reach import OWN, Tracer, function_of, imported
 
 __all__ = ["Usage", "User", "find"]
 
-# Rooms whose functions may run by themselves, and how their users are called.
-_ROOMS = {"http": "http", "jobs": "job", "dsl": "job", "operations": "service", "app": "service"}
+# Rooms whose functions may run by themselves, and how their users are called. What no endpoint
+# leads to in `resources` is the work of a job.
+_ROOMS = {
+    "http": "http", "jobs": "job", "dsl": "job", "resources": "job", "operations": "service",
+    "app": "service",
+}  # fmt: skip
 _DECODERS = (orjson.loads, json.loads, msgspec.json.decode)
 
 Asked = Mapping[str, tuple[str, ...]]  # query → places, as file:line

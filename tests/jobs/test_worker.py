@@ -14,7 +14,7 @@ import pytest
 from service.database.errors import Failure
 from service.database.session import Identity, Session
 from service.database.tree import sql
-from service.jobs.queue import Attempt, GiveUp, Kind, LeaseLost
+from service.jobs.queue import Attempt, GiveUp, Kind, LeaseLost, enqueue
 from tests.jobs.conftest import Queue, until, working
 from tests.support.job_worker import KINDS, mark
 
@@ -358,15 +358,13 @@ def test_a_job_is_asked_for_in_the_transaction_of_the_caller(queue: Queue) -> No
             db = worker.engine.session(identity, "r-2", 5)
             with pytest.raises(Failure):
                 async with db.transaction():
-                    await db.value(sql.jobs.enqueue, kind="count")
-                    await db.value(sql.jobs.enqueue, kind="no kind")
+                    await enqueue(db, "count")
+                    await enqueue(db, "no kind")
             assert queue.states() == {}
-            job = await db.value(
-                sql.jobs.enqueue, kind="count", id=UUID(int=5), args={"of": "x"}, max_attempts=2
-            )
+            job = await enqueue(db, "count", job_id=UUID(int=5), args={"of": "x"}, max_attempts=2)
             assert job == UUID(int=5)
             with pytest.raises(Failure):
-                await db.value(sql.jobs.enqueue, kind="no kind")
+                await enqueue(db, "no kind")
 
     run(check())
     row = queue.job(UUID(int=5))

@@ -187,7 +187,7 @@ def test_users_of_every_kind_are_known(usage: Usage) -> None:
     assert names("keys.list") == {"quarry key list"}
     assert names("idempotency.claim") == {"http.idempotency"}
     assert {"http.auth", "quarry sql run"} <= names("keys.tenant")
-    assert names("upkeep.partitions") == {"app"}
+    assert names("upkeep.partitions") == {"operations.maintenance"}
     assert "GET /openapi.json" not in {user.name for user in usage.by_user}
 
 

@@ -238,8 +238,8 @@ def walk_executions(call: Walk) -> None:
     call("PUT", one, project, first, status=200, json={"status": "completed"})
     unchanged(call, one, project, first)
     lists(call, every, project, total=True)
-    lists(call, every, project, params={"status": "pending"})
-    lists(call, every, project, params={"correlation_id": "trip-7"})
+    lists(call, every, project, params={"status": "pending"}, total=True)
+    lists(call, every, project, params={"correlation_id": "trip-7"}, total=True)
     stream = call("GET", one + "/events", project, first, status=200)
     assert stream.count("\nid: ") == 4
     call("GET", one + "/events", project, first, status=204, headers={"Last-Event-ID": "4"})
@@ -252,7 +252,8 @@ def walk_audit(call: Walk) -> None:
     """The trail of all that was done."""
     lists(call, "/audit", total=True)
     row = {"row_id": call.known["project_id"], "since": "2020-01-01T00:00:00Z"}
-    call("GET", "/audit", status=200, params=row)
+    call("GET", "/audit", status=200, params=row | {"include_total": "true"})
+    call("GET", "/audit", status=200, params={"actor": "key:x", "include_total": "true"})
     call("GET", "/audit", status=422, params={"table": "nothing"})
 
 
