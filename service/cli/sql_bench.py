@@ -17,7 +17,7 @@ from service.cli.database import database_url
 from service.cli.output import Json, fail, print_table, say
 from service.database.errors import Failure
 from service.database.queries import Query
-from service.operations.trial import described
+from service.operations.trial import ValuesError, complete
 
 if TYPE_CHECKING:
     from service.operations.query_bench import Load, Measured
@@ -44,13 +44,12 @@ def bench(
     query = files.one(name, queries)
     dsn = database_url()
     asked = files.values(query, param)
-    if missing := [p.name for p in query.params if p.name not in asked and not p.nullable]:
-        fail("\n".join(f"-p {described(p)} is missing" for p in query.params if p.name in missing))
     try:
+        complete(query, asked, tenant)
         with psycopg.connect(dsn, autocommit=True) as connection:
             if tenant is not None:
                 tenant = files.tenant_id(connection, queries, tenant)
-    except psycopg.Error as error:
+    except (ValuesError, psycopg.Error) as error:
         fail(str(error).strip())
     values = {name: asked.get(name) for name in query.order}
     if "tenant_id" in values:

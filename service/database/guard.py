@@ -121,7 +121,7 @@ class _GuardingLoop:
 
     async def _open(self, opener: Any, factory: Callable[[], Any], *args: Any, **kw: Any) -> Any:
         transport, protocol = await opener(_wrapping(factory), *args, **kw)
-        return _guarded(transport, protocol), protocol
+        return getattr(protocol, "quarry_transport", transport), protocol
 
     async def create_connection(self, factory: Callable[[], Any], *args: Any, **kw: Any) -> Any:
         return await self._open(self._loop.create_connection, factory, *args, **kw)
@@ -150,10 +150,6 @@ def _wrapping(factory: Callable[[], Any]) -> Callable[[], Any]:
         return protocol
 
     return make
-
-
-def _guarded(transport: Any, protocol: Any) -> Any:
-    return getattr(protocol, "quarry_transport", transport)
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]

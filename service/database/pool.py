@@ -62,9 +62,11 @@ class Link:
 
     async def prepare(self, text: str, timeout: float) -> Any:
         """The prepared statement of a text, made on first use."""
-        statement = await self.connection.prepare(text, timeout=timeout)
-        if self.keeps:
-            self.statements[text] = statement
+        statement = self.statements.get(text)
+        if statement is None:
+            statement = await self.connection.prepare(text, timeout=timeout)
+            if self.keeps:
+                self.statements[text] = statement
         return statement
 
 
@@ -151,8 +153,7 @@ class Pool:
         for task in (self._sweeper, *self._opening):
             if task is not None:
                 task.cancel()
-        while self._free:
-            self._retire(self._free.popleft())
+        self.expire()
         if self._source is None:
             return
         try:
@@ -309,7 +310,7 @@ class Pool:
             self._free.append(link)
 
     def expire(self) -> None:
-        """Close all idle connections: the server behind them is no longer the primary."""
+        """Close all idle connections, as when the server behind them is no longer the primary."""
         while self._free:
             self._retire(self._free.popleft())
 

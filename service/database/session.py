@@ -132,13 +132,13 @@ class Session:
     async def one(self, name: Callable[P, One], /, *_: P.args, **values: P.kwargs) -> Row | None:
         """The row of a `:one` query as JSON, or None when there is none."""
         query = self._queries[name]  # type: ignore[index]
-        rows = await self._run(query, query.wire, self._arguments(query, values), 1)
+        rows = await self._run(query, query.wire, values, 1)
         return Row(rows[0][0], rows[0][1]) if rows else None
 
     async def many(self, name: Callable[P, Many], /, *_: P.args, **values: P.kwargs) -> bytes:
         """All rows of a `:many` query as a JSON array."""
         query = self._queries[name]  # type: ignore[index]
-        rows = await self._run(query, query.wire, self._arguments(query, values), 1)
+        rows = await self._run(query, query.wire, values, 1)
         return rows[0][0]  # type: ignore[no-any-return]
 
     async def page(
@@ -153,13 +153,13 @@ class Session:
         """At most `limit` rows of a `:page` query behind the values `after` (None: the first)."""
         query = self._queries[name]  # type: ignore[index]
         given = self._page_values(query, limit + 1, after, values)
-        rows = await self._run(query, query.wire, self._arguments(query, given), 1)
+        rows = await self._run(query, query.wire, given, 1)
         return Items(rows[0][0], rows[0][1])
 
     async def value(self, name: Callable[P, Value], /, *_: P.args, **values: P.kwargs) -> Any:
         """The first column of the first row as a Python value, or None."""
         query = self._queries[name]  # type: ignore[index]
-        rows = await self._run(query, query.sql, self._arguments(query, values), 1)
+        rows = await self._run(query, query.sql, values, 1)
         return rows[0][0] if rows else None
 
     async def fetch(
@@ -167,15 +167,13 @@ class Session:
     ) -> list[Mapping[str, Any]]:
         """The rows of any query as Python values, for code that must see them."""
         query = self._queries[name]  # type: ignore[index]
-        rows: list[Mapping[str, Any]] = await self._run(
-            query, query.sql, self._arguments(query, values), 0
-        )
+        rows: list[Mapping[str, Any]] = await self._run(query, query.sql, values, 0)
         return rows
 
     async def execute(self, name: Callable[P, Affected], /, *_: P.args, **values: P.kwargs) -> int:
         """How many rows an `:affected` query changed."""
         query = self._queries[name]  # type: ignore[index]
-        rows = await self._run(query, query.wire, self._arguments(query, values), 0)
+        rows = await self._run(query, query.wire, values, 0)
         return int(rows[0][0]) if rows else 0
 
     async def stream(
@@ -189,7 +187,7 @@ class Session:
             link = self._link
             assert link is not None  # noqa: S101  (transaction() leased it)
             try:
-                statement = await self._statement(link, query.row_sql)
+                statement = await link.prepare(query.row_sql, self._remaining())
                 cursor = await statement.cursor(*arguments, timeout=self._remaining())
                 while rows := await cursor.fetch(self.stream_rows, timeout=self._remaining()):
                     yield b"\n".join(row[0] for row in rows) + b"\n"
@@ -280,11 +278,12 @@ class Session:
             raise Failure(Kind.DEADLINE, "the deadline passed")
         return left
 
-    async def _run(self, query: Query, text: str, arguments: list[Any], limit: int) -> Any:
+    async def _run(self, query: Query, text: str, values: Mapping[str, Any], limit: int) -> Any:
         """Rows of one statement: in the open transaction, or as its own.
 
         As its own it is run again when only its plan or its timing was at fault.
         """
+        arguments = self._arguments(query, values)
         started = perf_counter()
         failed = True
         try:
@@ -315,16 +314,10 @@ class Session:
             if not guarded:
                 # prepared inside: behind a pooler only a transaction stays on one connection
                 await self._say(link, self._begin(not query.writes))
-                statement = await self._statement(link, text)
-                rows = await statement.fetch(*arguments, timeout=self._remaining())
+                rows = await self._rows(link, text, arguments, 0, None)
                 await self._commit(link)
                 return rows
-            statement = await self._statement(link, text)
-            link.transport.armed = self._guard(query.writes)
-            if limit:
-                row = await statement.fetchrow(*arguments, timeout=self._remaining())
-                return () if row is None else (row,)
-            return await statement.fetch(*arguments, timeout=self._remaining())
+            return await self._rows(link, text, arguments, limit, self._guard(query.writes))
         except BaseException as raised:
             link.transport.armed = None
             if not guarded:
@@ -339,34 +332,33 @@ class Session:
 
     async def _bind(self, link: Link, text: str, arguments: list[Any], limit: int) -> Any:
         try:
-            statement = await self._statement(link, text)
-            if limit:
-                row = await statement.fetchrow(*arguments, timeout=self._remaining())
-                return () if row is None else (row,)
-            return await statement.fetch(*arguments, timeout=self._remaining())
+            return await self._rows(link, text, arguments, limit, None)
         except Failure:
             raise
         except Exception as error:
             raise _explained(link, error) from error
 
-    async def _statement(self, link: Link, text: str) -> Any:
-        statement = link.statements.get(text)
-        return statement if statement is not None else await link.prepare(text, self._remaining())
+    async def _rows(
+        self, link: Link, text: str, arguments: list[Any], limit: int, armed: bytes | None
+    ) -> Any:
+        """At most `limit` rows (0: all), behind the guard that is armed once all is prepared."""
+        statement = await link.prepare(text, self._remaining())
+        link.transport.armed = armed
+        if limit:
+            row = await statement.fetchrow(*arguments, timeout=self._remaining())
+            return () if row is None else (row,)
+        return await statement.fetch(*arguments, timeout=self._remaining())
+
+    def _settings(self) -> tuple[str, str, str, str]:
+        """The tenant and who works, in the order in which the guard and BEGIN set them."""
+        who = self._identity
+        return str(who.tenant_id), who.actor, who.user_id, self._request_id
 
     def _guard(self, writes: bool) -> bytes:
-        identity = self._identity
-        if not writes:
-            return identity.read_guard
-        return guard.write_guard(
-            str(identity.tenant_id), identity.actor, identity.user_id, self._request_id
-        )
+        return guard.write_guard(*self._settings()) if writes else self._identity.read_guard
 
     def _begin(self, read_only: bool) -> str:
-        identity = self._identity
-        return guard.begin(
-            str(identity.tenant_id), identity.actor, identity.user_id, self._request_id,
-            role=identity.role, read_only=read_only,
-        )  # fmt: skip
+        return guard.begin(*self._settings(), role=self._identity.role, read_only=read_only)
 
     async def _say(self, link: Link, command: str) -> str:
         status: str = await link.connection.execute(command, timeout=self._remaining())

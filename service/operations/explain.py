@@ -154,8 +154,9 @@ class Explainer:
         of_tenants = "tenant_id" in query.order
         with _prepared(connection.pgconn, query) as types:
             check_types(connection.pgconn, query, given, types)
+            bases = {name: _base(connection.pgconn, oid) for name, oid in types.items()}
             for title, tenant in list(self._tenants.items())[: None if of_tenants else 1]:
-                values, found.lacking = _values(query, types, self._example(tenant), given)
+                values, found.lacking = _values(query, bases, self._example(tenant), given)
                 case: Case | None = Case(title if of_tenants else "all", tenant, values)
                 for _ in range(2):
                     if case is not None:
@@ -201,6 +202,12 @@ def _prepared(pg: PGconn, query: Query) -> Iterator[dict[str, int]]:
         yield {name: described.param_type(n) for n, name in enumerate(query.order)}
     finally:
         pg.exec_(b"DEALLOCATE " + _PREPARED)
+
+
+def _base(pg: PGconn, oid: int) -> int:
+    """The type below a domain: rows are described by it, parameters by the domain."""
+    done(pg.prepare(b"", b"SELECT $1", [oid]))
+    return done(pg.describe_prepared(b"")).ftype(0)
 
 
 def _values(

@@ -63,7 +63,7 @@ def test_what_writes_is_rolled_back(server: Server, module_database: Database) -
     [
         (("no.such",), "no query no.such"),
         (("projects.get", "--tenant", "acme"), "-p project_id=… is missing"),
-        (("projects.get", "-p", "project_id=x"), "--tenant is missing"),
+        (("projects.get", "-p", "project_id=x"), "--tenant NAME is missing"),
         (("projects.get", "--tenant", "acme", "-p", "project_id=x"), "'x' is no uuid"),
     ],
 )
