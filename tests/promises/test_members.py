@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 
@@ -249,6 +251,9 @@ def test_the_keys_of_a_user_end_with_the_user(cast: Cast, how: str) -> None:
                    client.post("/projects", json={"name": "x", "language": "en"})):  # fmt: skip
         problem(answer, 401, "unauthenticated")
     ok(cast.key("viewer").get(target))
+    shown = json.loads(cast.tenant.server.quarry("key", "list", "--json").stdout)
+    ended = {key["user_id"] for key in shown if key["revoked_at"] and key["user_id"]}
+    assert cast.id("editor") in ended and cast.id("viewer") not in ended
 
 
 def test_a_deleted_user_makes_nothing_new(cast: Cast) -> None:

@@ -72,7 +72,7 @@ server_round_robin = 1
     def start(self) -> None:
         """Start it and wait until it answers."""
         user = user_for(self._cluster.server.cluster)
-        run = command(user, (self._config,), program(), str(self._config))
+        run = command(user, (self._config, Path(program())), program(), str(self._config))
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(stdout=log, stderr=log, **run)
         wait_until(self._answers)
