@@ -129,7 +129,7 @@ def test_a_statement_is_shown_with_its_words_marked() -> None:
 def test_the_admin_listener_serves_it_and_the_public_one_does_not(
     served: Served, module_database: Database
 ) -> None:
-    server = served(module_database)
+    server = served(module_database, jobs=0)
     answer = httpx.get(f"{server.admin_url}/sql/docs")
     assert answer.status_code == 200
     found = Page(answer.content)
