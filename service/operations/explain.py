@@ -218,6 +218,8 @@ def _values(
     lacking = []
     for param in query.params:
         known = example.get(param.name)
+        if known is None or known[0] != types[param.name]:
+            known = example.get(f"{param.name}_{param.type}")
         if param.name in values or param.nullable:
             values.setdefault(param.name, None)
         elif known is not None and known[0] == types[param.name] and known[1] is not None:

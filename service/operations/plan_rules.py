@@ -43,6 +43,7 @@ class Table(NamedTuple):
 
     name: str
     rows: int
+    empty: bool = False  # itself: nothing to read, so that any way to read it will do
 
 
 Sizes = Mapping[str, Table]  # by schema.table, partitions included
@@ -51,7 +52,7 @@ Sizes = Mapping[str, Table]  # by schema.table, partitions included
 def read_sizes(connection: psycopg.Connection[Any]) -> dict[str, Table]:
     """How large every table is. Raises psycopg.Error."""
     rows = connection.execute(_SIZES.read_bytes()).fetchall()
-    return {name: Table(whole, int(count or 0)) for name, whole, count in rows}
+    return {name: Table(whole, int(count or 0), empty) for name, whole, count, empty in rows}
 
 
 def check(explained: Explained, sizes: Sizes) -> list[Finding]:
@@ -125,7 +126,7 @@ def _scans(query: Query, plan: Node, sizes: Sizes) -> Iterator[Fault]:
         name = f"{relation['Schema']}.{relation['Relation Name']}"
         whole = sizes.get(name, Table(name, 0))
         how = _from_end_to_end(node, above)
-        if how and whole.rows >= LARGE and (how, whole.name) not in seen:
+        if how and whole.rows >= LARGE and not whole.empty and (how, whole.name) not in seen:
             seen.add((how, whole.name))
             message = f"{whole.name} ({whole.rows:,} rows) is read from end to end by {how}"
             yield _place(query, whole.name), "seq_scan", message, ""

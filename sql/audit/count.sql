@@ -3,6 +3,7 @@
 -- param: table text?          only events of this table (schema.table)
 -- param: since timestamptz?   at this moment or later
 -- param: until timestamptz?   before this moment
+-- budget: 10000 buffers
 SELECT count(*)
   FROM audit.events AS e
  WHERE e.tenant_id = :tenant_id

@@ -5,6 +5,7 @@
 -- param: actor text?          only what this actor did
 -- param: since timestamptz?   at this moment or later
 -- param: until timestamptz?   before this moment
+-- budget: 20 buffers
 SELECT count(*)
   FROM audit.events AS e
  WHERE e.tenant_id = :tenant_id

@@ -10,6 +10,7 @@
 -- cursor: at desc, id desc
 -- null: user_id, request_id, before, after
 -- plan: index
+-- budget: 200 buffers
 SELECT e.id, e.at, e.actor, e.user_id, e.request_id, e.table_name AS "table", e.row_id, e.action,
        e.before, e.after
   FROM audit.events AS e

@@ -3,6 +3,7 @@
 -- param: project_id uuid
 -- param: document_type text?      only this type
 -- param: latest_only boolean      only the highest live version of each type
+-- budget: 500 buffers
 SELECT count(*)
   FROM workspace.document_versions AS d
  WHERE d.tenant_id = :tenant_id

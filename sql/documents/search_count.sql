@@ -4,6 +4,7 @@
 -- param: q text
 -- param: document_type text?
 -- param: latest_only boolean
+-- budget: 500 buffers
 WITH asked AS MATERIALIZED (
     SELECT workspace.text_search_config(p.language) AS config,
            websearch_to_tsquery(workspace.text_search_config(p.language), :q) AS query

@@ -5,6 +5,7 @@
 -- param: after bigint
 -- param: limit int
 -- plan: index
+-- budget: 20 buffers
 SELECT e.sequence, e.event, e.data::text AS data, e.is_final
   FROM core.topic_events AS e
  WHERE e.tenant_id = :tenant_id

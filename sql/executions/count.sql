@@ -4,6 +4,7 @@
 -- param: agent_type text?       only this agent
 -- param: status text?           only this status
 -- param: since timestamptz?     only what was created then or later
+-- budget: 500 buffers
 SELECT count(*)
   FROM workspace.agent_executions AS e
  WHERE e.tenant_id = :tenant_id

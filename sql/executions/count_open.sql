@@ -4,6 +4,7 @@
 -- param: status text            pending, running or needs_input
 -- param: agent_type text?       only this agent
 -- param: since timestamptz?     only what was created then or later
+-- budget: 100 buffers
 SELECT count(*)
   FROM workspace.agent_executions AS e
  WHERE e.tenant_id = :tenant_id

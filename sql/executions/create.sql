@@ -7,6 +7,7 @@
 -- param: requested_by uuid?
 -- null: output, error_message, requested_by, started_at, heartbeat_at, completed_at, duration_ms
 -- etag: version
+-- budget: 50 buffers
 INSERT INTO workspace.agent_executions AS e (tenant_id, project_id, agent_type, correlation_id, input, requested_by)
 SELECT :tenant_id, p.id, :agent_type, :correlation_id, coalesce(:input::jsonb, '{}'), :requested_by
   FROM workspace.projects AS p

@@ -2,6 +2,7 @@
 -- A running execution of a live project is still alive. No change: no version, event or audit row.
 -- param: project_id uuid
 -- param: execution_id uuid
+-- budget: 20 buffers
 UPDATE workspace.agent_executions AS e
    SET heartbeat_at = clock_timestamp()
  WHERE e.tenant_id = :tenant_id

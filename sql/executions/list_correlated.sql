@@ -11,6 +11,7 @@
 -- cursor: created_at desc, id desc
 -- null: output, error_message, requested_by, started_at, heartbeat_at, completed_at, duration_ms
 -- plan: index
+-- budget: 20 buffers
 SELECT e.id, e.project_id, e.agent_type, e.correlation_id, e.status, e.input, e.output, e.error_message,
        e.progress, e.requested_by, e.started_at, e.heartbeat_at, e.completed_at, e.duration_ms,
        e.version, e.created_at, e.updated_at

@@ -4,6 +4,7 @@
 -- param: project_id uuid
 -- param: days int
 -- null: success_rate
+-- budget: 500 buffers
 WITH began AS NOT MATERIALIZED (
     SELECT e.agent_type, e.status, e.duration_ms, e.created_at
       FROM workspace.agent_executions AS e

@@ -9,6 +9,7 @@
 -- param: progress int?
 -- null: output, error_message, requested_by, started_at, heartbeat_at, completed_at, duration_ms
 -- etag: version
+-- budget: 100 buffers
 UPDATE workspace.agent_executions AS e
    SET output = coalesce(:output::jsonb, e.output),
        error_message = coalesce(:error_message, e.error_message),

@@ -3,6 +3,7 @@
 -- execution, and where its events have come to.
 -- param: project_id uuid
 -- param: execution_id uuid
+-- budget: 50 buffers
 SELECT e.version, e.status, cardinality(workspace.execution_steps(e.status)) = 0 AS is_final
   FROM workspace.agent_executions AS e
  WHERE e.tenant_id = :tenant_id

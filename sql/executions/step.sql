@@ -10,6 +10,7 @@
 -- param: progress int?
 -- null: output, error_message, requested_by, started_at, heartbeat_at, completed_at, duration_ms
 -- etag: version
+-- budget: 100 buffers
 UPDATE workspace.agent_executions AS e
    SET status = :status,
        output = coalesce(:output::jsonb, e.output),

@@ -1,8 +1,9 @@
 -- name: explain.example :one
 -- What `quarry sql explain --analyze` gives to the required parameters of other queries: each column
--- is the value for parameters of its name and type. Worst cases: a tenant's longest document. For
--- a new name add a column; what is not here gets a sample of its type.
--- null: document_id, user_id, user, key_id, actor, key
+-- is the value for parameters of its name and type; status_text is status, where that is a text.
+-- Worst cases: a tenant's longest document. For a new name add a column; what is not here gets a
+-- sample of its type.
+-- null: document_id, user_id, user, created_by, key_id, execution_id, correlation_id, topic_id, actor, key
 -- budget: 20000 buffers
 WITH longest AS (
     SELECT c.project_id, c.document_type
@@ -15,6 +16,13 @@ WITH longest AS (
       FROM longest AS l
       JOIN workspace.project_members AS m ON m.tenant_id = :tenant_id AND m.project_id = l.project_id
      ORDER BY m.role = 'owner', m.user_id
+     LIMIT 1
+), execution AS (
+    SELECT e.id, e.correlation_id
+      FROM longest AS l
+      JOIN workspace.agent_executions AS e ON e.tenant_id = :tenant_id AND e.project_id = l.project_id
+     WHERE e.status = 'pending'
+     ORDER BY e.created_at DESC, e.id DESC
      LIMIT 1
 ), answer AS (
     SELECT i.actor, i.key
@@ -36,12 +44,15 @@ SELECT l.project_id, l.document_type,
          WHERE k.tenant_id = :tenant_id
          ORDER BY k.id
          LIMIT 1) AS key_id,
-       uuidv7() AS id, m.user_id, m.user_id::text AS user, 'editor' AS role, 'zip' AS format, false AS latest_only, 'report' AS q,
+       uuidv7() AS id, m.user_id, m.user_id::text AS user, m.user_id AS created_by, 'editor' AS role,
+       'zip' AS format, false AS latest_only, 'report' AS q,
        'an-example' AS name, 'en' AS language, 'example@example.org' AS email,
        json_build_array(json_build_object('name', 'An example', 'language', 'en',
                                           'email', 'example@example.org')) AS items,
+       e.id AS execution_id, e.correlation_id, 'running' AS status_text, 'execution' AS topic, e.id AS topic_id, 365 AS days, l.project_id AS row_id,
        a.actor, a.key, 201 AS status, sha256('example') AS request_hash, sha256('example') AS secret_hash,
        '{projects:read}'::text[] AS scopes, :tenant_id::uuid::text AS tenant
   FROM longest AS l
   LEFT JOIN member AS m ON true
+  LEFT JOIN execution AS e ON true
   LEFT JOIN answer AS a ON true

@@ -1,6 +1,7 @@
 -- name: members.count :value
 -- How many members members.list has in all.
 -- param: project_id uuid
+-- budget: 200 buffers
 SELECT count(*)
   FROM workspace.project_members AS m
  WHERE m.tenant_id = :tenant_id

@@ -11,6 +11,7 @@
 -- param: limit int?
 -- cursor: updated_at desc, id desc
 -- null: created_by
+-- budget: 20 buffers
 WITH allowed AS (
     SELECT m.project_id AS id
       FROM workspace.project_members AS m

@@ -10,6 +10,7 @@
 -- cursor: updated_at desc, id desc
 -- null: created_by
 -- plan: index
+-- budget: 50 buffers
 SELECT p.id, p.name, p.status, p.language, p.current_step, p.metadata, p.created_by,
        p.version, p.created_at, p.updated_at
   FROM workspace.projects AS p

@@ -1,6 +1,7 @@
 -- name: projects.strangers :value
 -- Which items of projects.create_many name a created_by that is no live user, counted from 0.
 -- param: items json
+-- budget: 20 buffers
 SELECT array_agg(i.ordinal - 1 ORDER BY i.ordinal)
   FROM ROWS FROM (json_to_recordset(:items) AS (created_by uuid))
        WITH ORDINALITY AS i (created_by, ordinal)

@@ -2,6 +2,7 @@
 -- Which items of users.create_many have an address that a live user has or an item before it,
 -- counted from 0.
 -- param: items json
+-- budget: 20 buffers
 WITH input AS (
     SELECT lower(i.email) AS email, i.ordinal,
            row_number() OVER (PARTITION BY lower(i.email) ORDER BY i.ordinal) AS nth

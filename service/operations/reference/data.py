@@ -22,7 +22,7 @@ import orjson
 
 SEED = 20_26
 FENCE = "01910000-0000-0000-0000-000000000000"
-TENANT, USER, PROJECT, DOCUMENT, MEMBER, KEY, EVENT = range(7)
+TENANT, USER, PROJECT, DOCUMENT, MEMBER, KEY, EVENT, EXECUTION = range(8)
 FIRST = 100_000_000_000  # numbers have twelve digits, as the last group of a uuid
 
 LANGUAGES = ("en", "de", "fr", "vi", "pt-BR")
@@ -50,6 +50,7 @@ _FAR = "2124-01-01"
 _LONGEST = 1000  # versions of each type in the longest project
 _PROJECTS_OF_A_USER = 10  # in the mean
 ANSWERS, EVENTS = 4, 2  # a stored answer for every fourth project, an event for every second one
+EXECUTIONS = 2  # one for every second project of a tenant, more for its first one
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,12 @@ class Layout:
         if project != self.longest:
             return VERSIONS[: self.scale.documents_each]
         return [(kind, n) for kind in ("brief", "outline") for n in range(1, _LONGEST + 1)]
+
+    def executions(self, project: int) -> int:
+        """How many runs of agents it has."""
+        if self.nth[project] == 0:
+            return _LONGEST if project == self.longest else 10
+        return int(self.nth[project] % EXECUTIONS == 0)
 
     def first_document(self, project: int) -> int:
         """The number of its first document."""
@@ -316,6 +323,34 @@ def events(layout: Layout, month: datetime) -> Iterator[str]:
         yield _line(identifier(TENANT, tenant), (month + timedelta(seconds=n)).isoformat(),
                     identifier(EVENT, n), "key:example", table, row, "insert",
                     f'{{"id": "{row}", "name": "Example {n}"}}')  # fmt: skip
+
+
+def executions(layout: Layout, month: datetime) -> Iterator[str]:
+    """workspace.agent_executions (tenant_id, id, project_id, agent_type, correlation_id, status,
+    requested_by, started_at, heartbeat_at, completed_at, created_at) of one month: of ten in a row
+    eight have ended, one runs and one waits."""
+    number = 0
+    for n, tenant in enumerate(layout.tenant_of):
+        for _ in range(layout.executions(n)):
+            at = month + timedelta(seconds=number)
+            begun = at.isoformat() if number % 10 else None
+            ended = (at + timedelta(seconds=1 + number % 60)).isoformat()
+            status = ("pending", "running")[number % 10] if number % 10 < 2 else "completed"
+            yield _line(identifier(TENANT, tenant), identifier(EXECUTION, number),
+                        identifier(PROJECT, n), ("writer", "critic")[number % 2],
+                        f"run-{number // 10}", status, identifier(USER, layout.owner(n)), begun,
+                        begun, ended if status == "completed" else None, at.isoformat())  # fmt: skip
+            number += 1
+
+
+def topic_events(layout: Layout) -> Iterator[str]:
+    """core.topic_events (tenant_id, topic, topic_id, sequence, event, data): that each run was asked for."""
+    number = 0
+    for n, tenant in enumerate(layout.tenant_of):
+        for _ in range(layout.executions(n)):
+            ids = identifier(TENANT, tenant), "execution", identifier(EXECUTION, number)
+            yield _line(*ids, 1, "status", '{"version": 1}')
+            number += 1
 
 
 def _hash(number: int) -> str:

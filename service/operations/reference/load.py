@@ -16,7 +16,7 @@ from service.operations.reference import data
 
 __all__ = ["GENERATOR", "Progress", "load"]
 
-GENERATOR = 2  # counts up when the data changes
+GENERATOR = 3  # counts up when the data changes
 _PARTS = 8  # of the documents
 _LINES = 100  # in one write of COPY
 _VECTORS = Path(__file__).parents[1] / "catalog" / "vectors.sql"
@@ -78,6 +78,11 @@ def _tables(layout: data.Layout, made: list[data.Content]) -> list[_Table]:
         *tables,
         _Table("audit.events (tenant_id, at, id, actor, table_name, row_id, action, after)",
                data.events(layout, month), users + scale.projects // data.EVENTS),
+        _Table("workspace.agent_executions (tenant_id, id, project_id, agent_type, correlation_id,"
+               " status, requested_by, started_at, heartbeat_at, completed_at, created_at)",
+               data.executions(layout, month), sum(map(layout.executions, each))),
+        _Table("core.topic_events (tenant_id, topic, topic_id, sequence, event, data)",
+               data.topic_events(layout), sum(map(layout.executions, each))),
         _Table("core.idempotency (tenant_id, actor, key, request_hash, status, headers, body,"
                " expires_at)", data.answers(layout), scale.projects // data.ANSWERS),
         _Table("core.api_keys (tenant_id, id, secret_hash, scopes, user_id)",
