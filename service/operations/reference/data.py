@@ -339,12 +339,14 @@ def executions(layout: Layout, month: datetime) -> Iterator[str]:
             yield _line(identifier(TENANT, tenant), identifier(EXECUTION, number),
                         identifier(PROJECT, n), ("writer", "critic")[number % 2],
                         f"run-{number // 10}", status, identifier(USER, layout.owner(n)), begun,
-                        begun, ended if status == "completed" else None, at.isoformat())  # fmt: skip
+                        begun, ended if status == "completed" else None,
+                        at.isoformat())  # fmt: skip
             number += 1
 
 
 def topic_events(layout: Layout) -> Iterator[str]:
-    """core.topic_events (tenant_id, topic, topic_id, sequence, event, data): that each run was asked for."""
+    """core.topic_events
+    (tenant_id, topic, topic_id, sequence, event, data): that each run was asked for."""
     number = 0
     for n, tenant in enumerate(layout.tenant_of):
         for _ in range(layout.executions(n)):
