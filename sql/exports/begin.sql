@@ -2,6 +2,7 @@
 -- An attempt at building an export begins: what to build. No row when the export is gone or built.
 -- param: export_id uuid
 -- null: document_types
+-- budget: 20 buffers
 UPDATE workspace.exports AS e
    SET status = 'running'
   FROM workspace.projects AS p

@@ -6,6 +6,7 @@
 -- param: versions text?          latest, all; latest when absent
 -- param: created_by uuid?
 -- null: document_types, file_name, file_size, file_sha256, error_message, expires_at, completed_at, created_by
+-- budget: 50 buffers
 WITH made AS (
     SELECT uuidv7() AS id, p.id AS project_id
       FROM workspace.projects AS p

@@ -2,6 +2,7 @@
 -- Removes an export of a live project for good and cancels its job; answers its id.
 -- param: project_id uuid
 -- param: export_id uuid
+-- budget: 20 buffers
 WITH gone AS (
     DELETE FROM workspace.exports AS e
      WHERE e.tenant_id = :tenant_id

@@ -4,6 +4,8 @@
 -- param: document_types text[]?   only these types
 -- param: latest_only boolean      only the highest live version of each type
 -- null: readability_score, grammar_score, created_by, based_on
+-- plan: index
+-- budget: 500 buffers
 SELECT d.id, d.project_id, d.document_type, d.version, d.revision,
        encode(d.content_sha256, 'hex') AS content_sha256, octet_length(d.content) AS bytes,
        d.content, d.metadata, d.readability_score, d.grammar_score, d.created_by, d.based_on,

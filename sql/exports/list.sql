@@ -7,6 +7,7 @@
 -- cursor: created_at desc, id desc
 -- null: document_types, file_name, file_size, file_sha256, error_message, expires_at, completed_at, created_by
 -- plan: index
+-- budget: 20 buffers
 SELECT e.id, e.project_id, e.format, e.document_types, e.versions,
        CASE WHEN e.status = 'completed' AND e.expires_at <= now() THEN 'expired' ELSE e.status END AS status,
        CASE WHEN e.status IN ('completed', 'expired') THEN 100 ELSE coalesce(j.progress, 0) END AS progress,

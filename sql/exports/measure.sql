@@ -3,6 +3,7 @@
 -- param: project_id uuid
 -- param: document_types text[]?   only these types
 -- param: latest_only boolean      only the highest live version of each type
+-- budget: 500 buffers
 SELECT count(*) AS documents, coalesce(sum(octet_length(d.content)), 0)::bigint AS bytes,
        coalesce(max(octet_length(d.content)), 0) AS largest
   FROM workspace.document_versions AS d
