@@ -45,7 +45,7 @@ SELECT l.project_id, l.document_type,
          ORDER BY k.id
          LIMIT 1) AS key_id,
        uuidv7() AS id, m.user_id, m.user_id::text AS user, m.user_id AS created_by, 'editor' AS role,
-       'zip' AS format, false AS latest_only, 'report' AS q,
+       'zip' AS format, uuidv7() AS export_id, false AS latest_only, 'report' AS q,
        'an-example' AS name, 'en' AS language, 'example@example.org' AS email,
        json_build_array(json_build_object('name', 'An example', 'language', 'en',
                                           'email', 'example@example.org')) AS items,

@@ -7,6 +7,7 @@
 -- cursor: created_at desc, id desc
 -- null: document_types, file_name, file_size, file_sha256, error_message, expires_at, completed_at, created_by
 -- plan: index
+-- allow: sort the reference data has no exports; with many, their index gives the order
 -- budget: 20 buffers
 SELECT e.id, e.project_id, e.format, e.document_types, e.versions,
        CASE WHEN e.status = 'completed' AND e.expires_at <= now() THEN 'expired' ELSE e.status END AS status,

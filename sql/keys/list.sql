@@ -4,7 +4,7 @@
 -- param: tenant text?
 -- null: user_id, project_ids, rate_limit, expires_at, revoked_at
 -- allow: tenant_predicate an operator looks at all tenants
--- budget: 2000 buffers
+-- budget: 200000 buffers
 SELECT k.id, t.name AS tenant, k.name, k.scopes, k.user_id, k.project_ids, k.rate_limit,
        k.created_at, k.expires_at, coalesce(k.revoked_at, u.deleted_at) AS revoked_at
   FROM core.api_keys AS k
