@@ -94,6 +94,7 @@ def _serve_process(
     server = Server(
         server_config(app, config.host, config.port, config.shutdown_seconds, lifespan="on"),
         config.drain_seconds, app.drain, admin, alone=config.workers == 1, on_reload=app.reload,
+        on_up=peers.announce,
     )  # fmt: skip
     with listener:
         uvloop.run(server.serve(sockets=[listener]))

@@ -41,8 +41,12 @@ class Peers:
         reader, self._writer = await asyncio.open_unix_connection(
             sock=self._channel, limit=_LONGEST
         )
-        await self._say({"here": self._index})  # so that the supervisor knows
         self._task = asyncio.get_running_loop().create_task(self._listen(reader, answerer))
+
+    def announce(self) -> None:
+        """Tell the supervisor that this worker serves."""
+        if self._writer is not None:
+            self._writer.write(orjson.dumps({"here": self._index}) + b"\n")
 
     async def close(self) -> None:
         """Hang up."""

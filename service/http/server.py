@@ -39,10 +39,10 @@ class Server(uvicorn.Server):
     def __init__(
         self, config: uvicorn.Config, drain_seconds: float, on_drain: Callable[[], None],
         also: uvicorn.Server | None = None, *, alone: bool = True,
-        on_reload: Callable[[], None] = lambda: None,
+        on_reload: Callable[[], None] = lambda: None, on_up: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         super().__init__(config)
-        self._on_reload = on_reload
+        self._on_reload, self._on_up = on_reload, on_up
         self._hangs_up = alone and ends_with_terminal()
         self._drain_seconds = drain_seconds
         self._on_drain = on_drain
@@ -58,6 +58,8 @@ class Server(uvicorn.Server):
             self._also.config.load()
             self._also.lifespan = self._also.config.lifespan_class(self._also.config)
             await self._also.startup()
+        if not self.should_exit:
+            self._on_up()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening without a loss, then wait for what runs.
