@@ -29,6 +29,10 @@ _DOCUMENT = {
     "content", "metadata", "readability_score", "grammar_score", "created_by", "based_on",
     "created_at", "updated_at",
 }  # fmt: skip
+_METRICS = {
+    "days", "since", "total", "by_status", "success_rate", "duration_ms", "by_agent_type",
+    "per_day", "recent",
+}  # fmt: skip
 _HIT = {"id", "project_id", "document_type", "version", "bytes", "rank", "fragments"}
 # What is another each time that one writes.
 _FRESH = {"id", "created_at", "updated_at", "version"}
@@ -116,6 +120,9 @@ def meaning(operation: Operation, call: Call, body: Any) -> Any:
         if operation.name == "list":
             assert len(items) == LIST_ROWS and isinstance(body["next_cursor"], str)
         return [_same(item) for item in items]
+    if operation.name == "metrics":
+        assert set(body) == _METRICS and body["total"] == 250 and len(body["recent"]) == 10
+        return _same({name: value for name, value in body.items() if name != "since"})
     assert set(body) == (_DOCUMENT if operation.name == "document" else _PROJECT)
     if not operation.writes:
         return _same(body)

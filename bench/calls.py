@@ -13,7 +13,7 @@ from pathlib import Path
 
 import orjson
 
-from bench.plan import BULK_CONNECTIONS, BULK_ROWS, LIST_ROWS, SEED, Scale
+from bench.plan import BULK_CONNECTIONS, BULK_ROWS, LIST_ROWS, METRICS_DAYS, SEED, Scale
 from service.operations.reference import data
 
 VERSION = "@VERSION@"  # in an If-Match: 1 in the first pass over the requests, 2 in the second, …
@@ -130,6 +130,13 @@ def _search(scale: Scale, chance: random.Random) -> Iterator[Call]:
         yield Call("GET", f"{path}/documents/search?q={chance.choice(data.SEARCHED)}", tenant)
 
 
+def _metrics(scale: Scale, chance: random.Random) -> Iterator[Call]:
+    """Of the projects that have executions: the first one of each tenant."""
+    while True:
+        path, tenant = _project(scale, chance.randrange(min(scale.tenants, scale.projects)))
+        yield Call("GET", f"{path}/agents/metrics?days={METRICS_DAYS}", tenant)
+
+
 def _mix(scale: Scale, chance: random.Random) -> Iterator[Call]:
     """For the soak: what a service sees in a day."""
     kinds = [make(scale, chance) for make in (_get, _list, _search, _create, _document)]
@@ -149,6 +156,7 @@ OPERATIONS = {
                   BULK_CONNECTIONS),
         Operation("document", "document POST", 201, _document, 20_000, _DOCUMENTS),
         Operation("search", "document search", 200, _search, 20_000),
+        Operation("metrics", "execution metrics", 200, _metrics, 2_000),
     )
 }  # fmt: skip
 MIX = Operation("mix", "mixed", 200, _mix, 100_000)

@@ -70,6 +70,13 @@ class Database:
                 connection.execute(_EVERY_DOCUMENT)
             connection.execute("TRUNCATE audit.events")
 
+    def run_agents(self) -> None:
+        """Executions of the last month, anew in each run: the metrics look back from now."""
+        with self.admin() as connection:
+            connection.execute("TRUNCATE workspace.agent_executions, core.topic_events")
+            connection.execute(_EXECUTIONS, [min(self.scale.tenants, self.scale.projects)])
+            connection.execute("VACUUM (ANALYZE) workspace.agent_executions")
+
     def settle(self, seconds: float = 10.0) -> None:
         """Wait until nobody works: what a load left under way has ended. Raises BenchError.
 
@@ -96,6 +103,26 @@ class Database:
             connection.execute("CHECKPOINT")
 
 
+# 250 in the first project of each tenant, two every hour and a half; nine of ten have ended.
+_EXECUTIONS = f"""
+    INSERT INTO workspace.agent_executions
+           (tenant_id, id, project_id, agent_type, correlation_id, status, started_at, heartbeat_at,
+            completed_at, created_at)
+    SELECT ('{data.prefix(data.TENANT)}' || {data.FIRST} + p.n)::uuid,
+           ('{data.prefix(data.EXECUTION)}' || {data.FIRST} + p.n * 250 + e.n)::uuid,
+           ('{data.prefix(data.PROJECT)}' || {data.FIRST} + p.n)::uuid,
+           (ARRAY['writer', 'critic', 'researcher', 'translator'])[1 + e.n %% 4], 'run-' || e.n / 4,
+           t.status, t.at, t.at,
+           CASE WHEN t.status <> 'running' THEN t.at + make_interval(secs => 1 + e.n * 7 %% 60) END,
+           t.at
+      FROM generate_series(0, %s - 1) AS p (n)
+     CROSS JOIN generate_series(0, 249) AS e (n)
+     CROSS JOIN LATERAL (
+            SELECT now() - make_interval(hours => 6, mins => e.n * 160) AS at,
+                   (ARRAY['running', 'failed', 'completed', 'completed', 'completed', 'completed',
+                          'completed', 'completed', 'cancelled', 'completed'])[1 + e.n %% 10] AS status
+           ) AS t
+     ORDER BY 2"""
 _EVENTS = "SELECT count(*) FROM audit.events WHERE table_name = %s"
 _BUSY = """SELECT 1 FROM pg_stat_activity
             WHERE state <> 'idle' AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
@@ -171,6 +198,7 @@ class Server:
             ready.write_bytes(orjson.dumps(found))
         database = Database(self, name, scale, found["keys"])
         database.restore()
+        database.run_agents()
         return database
 
     def _fill(self, name: str, scale: Scale, progress: Progress) -> list[str]:

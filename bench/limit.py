@@ -22,7 +22,7 @@ import orjson
 from bench import calls
 from bench.database import APP, BYPASS, PASSWORD, Database
 from bench.load import Load
-from bench.plan import BULK_ROWS, LIST_ROWS, SEED, BenchError
+from bench.plan import BULK_ROWS, LIST_ROWS, METRICS_DAYS, SEED, BenchError
 from service.database.embedded import BINARIES
 from service.database.queries import Query, load
 from service.operations.reference import data
@@ -42,6 +42,7 @@ QUERIES = {
     "bulk": ("projects.create_many",),
     "document": ("documents.create",),
     "search": ("projects.version", "documents.search"),
+    "metrics": ("executions.metrics",),
 }
 _READ_GUARD = (
     "SELECT 1 WHERE set_config('app.tenant_id', {tenant}::text, true) IS NULL"
@@ -86,6 +87,8 @@ def script(operation: str, database: Database, clients: int, *, guarded: bool) -
     variables |= {name: _text(value) for name, value in fresh.items()}
     if operation == "list":
         variables["limit"] = str(LIST_ROWS + 1)
+    if operation == "metrics":
+        variables["days"] = str(METRICS_DAYS)
     words: tuple[str | None, ...] = (None,)
     if operation == "search":
         words = data.SEARCHED
@@ -137,7 +140,8 @@ def _rows(operation: str, database: Database, clients: int) -> list[str]:
             f"\\set expected_version 1 + :k / {part}",
         ]
     else:
-        choose = [f"\\set number random(0, {projects - 1})"]
+        most = min(tenants, projects) if operation == "metrics" else projects
+        choose = [f"\\set number random(0, {most - 1})"]
     choose += [
         f"\\set tenant {data.FIRST} + :number % {tenants}",
         f"\\set project {data.FIRST} + :number",

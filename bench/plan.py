@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BULK_ROWS = 1000
 BULK_CONNECTIONS = 8
 LIST_ROWS = 50
+METRICS_DAYS = 30
 WARM_UP = 1  # seconds before each measurement
 OTHERS = 0.10  # of the machine's CPU: when others use more, a measurement is taken again
 TRIES = 3  # at most; then the one with the least noise counts

@@ -22,6 +22,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bench.peers.keys import Caller, Keys
+from service.database.queries import load
+from service.settings import Settings
+from bench.peers.metrics import positional
 
 _COLUMNS = (
     "id, name, status, language, current_step, metadata, created_by, version, created_at,"
@@ -76,6 +79,9 @@ SEARCH = """
      WHERE d.tenant_id = $1 AND d.project_id = $2 AND d.deleted_at IS NULL AND d.search @@ q.query
      ORDER BY rank DESC, d.id DESC LIMIT $5"""
 
+# Nobody writes these figures in another way: the statement is the service's own.
+METRICS = load(Settings().sql_dir)["executions.metrics"]
+
 
 def _plain(value: Any) -> Any:
     """What orjson does not know: asyncpg's own uuids, numeric."""
@@ -96,10 +102,11 @@ def _entity(row: asyncpg.Record | None, status: int = 200, **headers: str) -> Re
 
 
 async def _initialise(connection: asyncpg.Connection) -> None:
-    await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", decoder=orjson.loads,
-        encoder=lambda value: orjson.dumps(value).decode(),
-    )  # fmt: skip
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(
+            kind, schema="pg_catalog", decoder=orjson.loads,
+            encoder=lambda value: orjson.dumps(value).decode(),
+        )  # fmt: skip
 
 
 class Peer:
@@ -211,6 +218,18 @@ class Peer:
         rows = await self.pool.fetch(SEARCH, tenant, project, config, request.query_params["q"], 51)
         return _json({"items": [dict(row) for row in rows[:50]], "next_cursor": None})
 
+    async def metrics(self, request: Request) -> Response:
+        """What became of a project's executions."""
+        values = {
+            "tenant_id": self._who(request).tenant,
+            "project_id": UUID(request.path_params["project_id"]),
+            "days": int(request.query_params.get("days", 30)),
+        }
+        row = await self.pool.fetchrow(METRICS.sql, *(values[name] for name in METRICS.order))
+        if row is None:
+            raise HTTPException(404)
+        return _json(dict(row))
+
 
 def create(dsn: str, keys: Keys, *, rls: bool) -> Starlette:
     """The application."""
@@ -226,5 +245,6 @@ def create(dsn: str, keys: Keys, *, rls: bool) -> Starlette:
         Route(one, peer.update, methods=["PUT"]),
         Route(documents, peer.create_document, methods=["POST"]),
         Route(documents + "/search", peer.search),
+        Route(one + "/agents/metrics", peer.metrics),
     ]
     return Starlette(routes=routes, lifespan=peer.lifespan)

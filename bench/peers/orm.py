@@ -26,6 +26,8 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from bench.peers import shapes
 from bench.peers.keys import Caller, Keys
 from bench.peers.tables import Document, Project
+from service.database.queries import load
+from service.settings import Settings
 
 SET_TENANT = text(
     "SELECT set_config('app.tenant_id', :tenant, true), set_config('app.actor', :actor, true)"
@@ -64,6 +66,9 @@ SEARCH = (
     .order_by(_RANK.desc(), Document.id.desc())
     .limit(bindparam("rows"))
 )  # fmt: skip
+
+# Nobody writes these figures in another way: the statement is the service's own.
+METRICS = text(load(Settings().sql_dir)["executions.metrics"].text)
 
 ProjectJson = TypeAdapter(shapes.Project)
 ProjectsJson = TypeAdapter(list[shapes.Project])
@@ -242,6 +247,18 @@ async def search(project_id: UUID, q: str, who: Who, db: Db, limit: int = 50) ->
         shapes.Hits.model_construct(items=hits, next_cursor=None)))  # fmt: skip
 
 
+async def metrics(
+    project_id: UUID, who: Who, db: Db, days: Annotated[int, Query(ge=1, le=365)] = 30
+) -> Response:
+    """What became of a project's executions."""
+    values = {"tenant_id": who.tenant, "project_id": project_id, "days": days}
+    found = (await db.execute(METRICS, values)).one_or_none()
+    if found is None:
+        raise HTTPException(404)
+    made = shapes.Metrics.model_validate(found, from_attributes=True)
+    return answer(shapes.Metrics.__pydantic_serializer__.to_json(made))
+
+
 _ONE, _DOCUMENTS = "/projects/{project_id}", "/projects/{project_id}/documents"
 ROUTES = (
     ("GET", "/ready", ready),
@@ -252,6 +269,7 @@ ROUTES = (
     ("PUT", _ONE, change),
     ("POST", _DOCUMENTS, add_document),
     ("GET", _DOCUMENTS + "/search", search),
+    ("GET", _ONE + "/agents/metrics", metrics),
 )
 
 

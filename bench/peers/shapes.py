@@ -126,3 +126,17 @@ class Hits(BaseModel):
 
     items: list[Hit]
     next_cursor: str | None
+
+
+class Metrics(Shown):
+    """What became of a project's executions, in figures."""
+
+    days: int
+    since: datetime
+    total: int
+    by_status: dict[str, int]
+    success_rate: float | None
+    duration_ms: dict[str, float | None]
+    by_agent_type: dict[str, dict[str, float | None]]
+    per_day: list[dict[str, Any]]
+    recent: list[dict[str, Any]]
