@@ -24,7 +24,6 @@ from starlette.routing import Route
 from bench.peers.keys import Caller, Keys
 from service.database.queries import load
 from service.settings import Settings
-from bench.peers.metrics import positional
 
 _COLUMNS = (
     "id, name, status, language, current_step, metadata, created_by, version, created_at,"

@@ -12,7 +12,6 @@ from psycopg.pq.abc import PGresult
 
 from service.cli import queries as files
 from service.cli import sql_bench, sql_files
-from service.cli.callers import callers
 from service.cli.database import database_url, settings
 from service.cli.output import FOUND, Json, counted, fail, print_rows, print_table, say
 from service.cli.sql_compare import compare
@@ -151,7 +150,7 @@ def run(
 def check(format_: files.Format = "text", as_json: Json = False) -> None:
     """Hold every file against its header, the live schema, the rules and the snapshot."""
     try:
-        findings = check_files(database_url(), settings().sql_dir, callers)
+        findings = check_files(database_url(), settings().sql_dir, sql_files.callers)
     except (ConnectionError, parse_tree.ToolMissingError, psycopg.Error) as error:
         fail(str(error).strip())
     typer.echo(FORMATS["json" if as_json else format_](findings), nl=False)
@@ -172,7 +171,7 @@ def snapshot_(check: Check = False) -> None:
         old = {}
     changes = snapshot.changes(old, snapshot.read(rendered))
     if changes:
-        typer.echo(snapshot.report(changes, callers))
+        typer.echo(snapshot.report(changes, sql_files.callers))
         breaking = sum(change.breaking for change in changes)
         say(f"{breaking} breaking, {len(changes) - breaking} compatible")
     fresh = path.exists() and path.read_bytes() == rendered

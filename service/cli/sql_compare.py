@@ -14,10 +14,10 @@ import psycopg
 import typer
 
 from service.cli import queries as files
-from service.cli.callers import callers
 from service.cli.database import settings
 from service.cli.output import Json, fail, print_json, say
 from service.cli.sql_explain import Documents, on_reference
+from service.cli.sql_files import callers
 from service.database import contract
 from service.database.queries import Query, SqlFilesError, load
 from service.operations import plan_rules, snapshot

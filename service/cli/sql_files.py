@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ _PATH = "/admin/sql/reload"
 _SECONDS = 60.0
 
 
+@functools.cache
 def users() -> Usage:
     """Who uses what, of everything that is installed."""
     from service.cli.commands import functions  # noqa: PLC0415  (these import everything)
@@ -29,6 +31,11 @@ def users() -> Usage:
     from service.resources import ADMIN_ENDPOINTS, ENDPOINTS  # noqa: PLC0415
 
     return find(ENDPOINTS, ADMIN_ENDPOINTS, functions())
+
+
+def callers(name: str) -> list[str]:
+    """Who uses a query, and the places in the code: only who has a finding waits for it."""
+    return [user.name for user in users().of(name)] + users().places(name)
 
 
 def docs(

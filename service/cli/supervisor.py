@@ -28,6 +28,7 @@ log = structlog.get_logger("quarry.supervisor")
 
 _FD, _CHANNEL = "QUARRY_WORKER_FD", "QUARRY_WORKER_CHANNEL"
 _INDEX, _AGAIN = "QUARRY_WORKER_INDEX", "QUARRY_WORKER_AGAIN"
+_PARENT = "QUARRY_WORKER_PARENT"
 _RELOAD = b'{"ask": ""}\n'
 _PR_SET_PDEATHSIG = 1
 _STARTUP_FAILURE = 3  # uvicorn's exit code when the lifespan did not start
@@ -51,6 +52,8 @@ def inherited() -> Inherited | None:
         return None
     with contextlib.suppress(OSError, AttributeError):  # Linux only
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(os.environ.pop(_PARENT)):  # killed before that: no signal will come
+        raise SystemExit(_STARTUP_FAILURE)
     channel = socket.socket(fileno=int(os.environ.pop(_CHANNEL)))
     number, replaces = int(os.environ.pop(_INDEX)), os.environ.pop(_AGAIN) == "1"
     return Inherited(socket.socket(fileno=int(fd)), number, channel, replaces)
@@ -78,6 +81,7 @@ class _Workers:
             _CHANNEL: str(channel.fileno()),
             _INDEX: str(index),
             _AGAIN: "1" if index in self._served else "0",
+            _PARENT: str(os.getpid()),
             PREFIX + "DATABASE_URL": self._settings.database_url or "",
             PREFIX + "DATABASE_DIRECT_URL": self._settings.database_direct_url or "",
             PREFIX + "HOST": self._settings.host,
