@@ -119,8 +119,9 @@ _EXECUTIONS = f"""
      CROSS JOIN generate_series(0, 249) AS e (n)
      CROSS JOIN LATERAL (
             SELECT now() - make_interval(hours => 6, mins => e.n * 160) AS at,
-                   (ARRAY['running', 'failed', 'completed', 'completed', 'completed', 'completed',
-                          'completed', 'completed', 'cancelled', 'completed'])[1 + e.n %% 10] AS status
+                   (ARRAY['running', 'failed', 'completed', 'completed', 'completed',
+                          'completed', 'completed', 'completed', 'cancelled', 'completed']
+                   )[1 + e.n %% 10] AS status
            ) AS t
      ORDER BY 2"""
 _EVENTS = "SELECT count(*) FROM audit.events WHERE table_name = %s"
