@@ -8,7 +8,7 @@
 -- param: grammar_score float8?
 -- null: readability_score, grammar_score, created_by, based_on
 -- etag: revision
--- budget: 500 buffers
+-- budget: 50 buffers
 UPDATE workspace.document_versions AS d
    SET metadata = coalesce(:metadata::jsonb, d.metadata),
        readability_score = coalesce(:readability_score::float8::numeric, d.readability_score),

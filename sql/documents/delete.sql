@@ -3,7 +3,7 @@
 -- param: project_id uuid
 -- param: document_id uuid
 -- param: expected_revision bigint? any revision when absent (If-Match: *)
--- budget: 500 buffers
+-- budget: 50 buffers
 UPDATE workspace.document_versions AS d
    SET deleted_at = clock_timestamp()
  WHERE d.tenant_id = :tenant_id

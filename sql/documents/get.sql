@@ -4,7 +4,7 @@
 -- param: document_id uuid
 -- null: readability_score, grammar_score, created_by, based_on
 -- etag: revision
--- budget: 500 buffers
+-- budget: 20 buffers
 SELECT d.id, d.project_id, d.document_type, d.version, d.revision,
        encode(d.content_sha256, 'hex') AS content_sha256, octet_length(d.content) AS bytes,
        d.content, d.metadata, d.readability_score, d.grammar_score, d.created_by, d.based_on,

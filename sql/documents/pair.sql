@@ -4,7 +4,7 @@
 -- param: project_id uuid
 -- param: document_id uuid
 -- param: against uuid?
--- budget: 1000 buffers
+-- budget: 500 buffers
 WITH target AS (
     SELECT d.id, d.document_type, d.version, d.content
       FROM workspace.document_versions AS d

@@ -5,7 +5,7 @@
 -- param: created_by uuid?
 -- null: readability_score, grammar_score, created_by, based_on
 -- etag: revision
--- budget: 500 buffers
+-- budget: 100 buffers
 INSERT INTO workspace.document_versions AS d (
        tenant_id, project_id, document_type, content, metadata, readability_score, grammar_score,
        created_by, based_on)

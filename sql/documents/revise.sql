@@ -11,7 +11,7 @@
 -- param: created_by uuid?
 -- null: readability_score, grammar_score, created_by, based_on
 -- etag: revision
--- budget: 1000 buffers
+-- budget: 200 buffers
 WITH base AS (
     -- locked, so that a change of metadata at this moment is either seen or waits
     SELECT d.id, d.project_id, d.document_type, d.content, d.metadata, d.readability_score,

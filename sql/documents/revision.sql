@@ -2,7 +2,7 @@
 -- The revision of a live version, to tell a stale one from an absent one.
 -- param: project_id uuid
 -- param: document_id uuid
--- budget: 500 buffers
+-- budget: 20 buffers
 SELECT d.revision
   FROM workspace.document_versions AS d
  WHERE d.tenant_id = :tenant_id

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.callers import callers
+from service.cli.sql_files import callers
 from service.database import contract
 from service.database.queries import Finding, load
 from service.operations import snapshot
