@@ -68,7 +68,10 @@ SEARCH = (
 )  # fmt: skip
 
 # Nobody writes these figures in another way: the statement is the service's own.
-METRICS = text(load(Settings().sql_dir)["executions.metrics"].text)
+# text() takes no :name for a parameter that a cast follows.
+METRICS = text(
+    load(Settings().sql_dir)["executions.metrics"].text.replace(":days::int", "CAST(:days AS int)")
+)
 
 ProjectJson = TypeAdapter(shapes.Project)
 ProjectsJson = TypeAdapter(list[shapes.Project])
