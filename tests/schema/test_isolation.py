@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
 from psycopg import errors, sql
@@ -10,6 +12,9 @@ from psycopg import errors, sql
 from tests.schema.conftest import Acting, Tenant
 from tests.support.cluster import Database
 
+ROOT = Path(__file__).parents[2]
+SAMPLE_TENANT = "0197a000-0000-7000-8000-00000000000a"
+SAMPLE_PROJECT = "0197a000-0000-7000-8000-0000000000c1"
 SCOPED = """
 SELECT n.nspname, c.relname
   FROM pg_class AS c
@@ -45,6 +50,10 @@ def fill(database: Database, tenant: Tenant) -> None:
         tenant.id, tenant.project,
     )  # fmt: skip
     database.psql("INSERT INTO ops.jobs (tenant_id, kind) VALUES (%s, 'sample')", tenant.id)
+    sample = (ROOT / "migrations" / "samples" / "0020-cases.sql").read_text()
+    for statement in sample.replace(SAMPLE_TENANT, str(tenant.id)).split(";\n"):
+        if statement.strip():
+            database.psql(statement.replace(SAMPLE_PROJECT, str(tenant.project)))
 
 
 def test_without_a_tenant_nothing_is_seen_and_with_one_only_its_own(

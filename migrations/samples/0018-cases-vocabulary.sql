@@ -1,0 +1,2 @@
+-- The migration seeds its tables itself.
+SELECT count(*) FROM cases.verbs;
