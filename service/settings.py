@@ -95,6 +95,11 @@ class Settings:
         secret=True,
     )  # fmt: skip
 
+    # documents of the case language
+    dsl_max_bytes: int = _setting(1024 * 1024, "Largest document of the case language, in UTF-8")
+    dsl_max_depth: int = _setting(64, "Levels of brackets in a document, at most 64")
+    dsl_max_forms: int = _setting(10_000, "Forms in a document")
+
     # executions and their events
     execution_stale_after: float = _setting(
         900.0, "A running execution without a sign of life for so many seconds has failed"

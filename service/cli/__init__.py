@@ -9,6 +9,7 @@ import typer
 import service
 from service.cli import (
     bench,
+    cases,
     check,
     config,
     db,
@@ -57,3 +58,4 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(sql.app, name="sql")
 app.add_typer(db.app, name="db")
+app.add_typer(cases.app, name="cases")

@@ -138,10 +138,10 @@ class Brackets:
                         suggestion="remove it")  # fmt: skip
             return
         while (top := self.stack[-1]).bracket != wanted:
-            where = f"line {top.line}, column {top.column}"
+            where = f"{top.line}:{top.column}"
             closer = CLOSES[top.bracket]
             self._error(
-                _UNCLOSED[top.bracket], f"{token} comes before the {_CALLED[top.bracket]} of "
+                _UNCLOSED[top.bracket], f"{token} comes before the {_CALLED[top.bracket]} at "
                 f"{where} is closed", start, 1, expected=closer,
                 suggestion=f"add {closer} before {token}",
             )  # fmt: skip
@@ -152,7 +152,7 @@ class Brackets:
         """Close what is open down to `keep` brackets; the missing ones are told as one error."""
         top = self.stack[-1]
         missing = "".join(CLOSES[opened.bracket] for opened in reversed(self.stack[keep:]))
-        what = f"the {_CALLED[top.bracket]} of line {top.line}, column {top.column} is not closed"
+        what = f"the {_CALLED[top.bracket]} at {top.line}:{top.column} is not closed"
         at = self.last_end
         self._error(_UNCLOSED[top.bracket], what, at, 0, expected=missing,
                     suggestion=f"add {missing} here")  # fmt: skip
@@ -200,9 +200,8 @@ class Brackets:
         if top.keys is None:
             top.keys = {}
         elif name in top.keys:
-            where = f"line {top.keys[name]}"
-            self._error("DUPLICATE_KEY", f"{shown(name)} is given already in {where}", start,
-                        length, suggestion="keep one of the two")  # fmt: skip
+            what = f"{shown(name)} is given twice; first in row {top.keys[name]}"
+            self._error("DUPLICATE_KEY", what, start, length, suggestion="keep one of the two")
         top.keys.setdefault(name, self.line)
         top.key = (name, quoted, *self._at(start, length))
 

@@ -44,6 +44,7 @@ class Facts(Struct):
     misfits: dict[int, str] = {}  # claim → why its value does not fit its attribute
     links: list[Link] = []
     transitions: dict[str, tuple[str, ...]] = {}  # state → the states that may follow
+    stateless: bool = False  # of no project: what is not there may be elsewhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,7 @@ def made(bound: list[Bound]) -> tuple[set[str], set[str]]:
 
 
 def _references(bound: list[Bound], facts: Facts | None, findings: Findings) -> None:
-    if facts is None:
+    if facts is None or facts.stateless:
         return
     entities, documents = made(bound)
     known = {"entity-ref": facts.entities | entities, "document-ref": facts.documents | documents}
@@ -188,6 +188,8 @@ def _references(bound: list[Bound], facts: Facts | None, findings: Findings) -> 
 
 def _cases(bound: list[Bound], facts: Facts | None, findings: Findings) -> None:
     """Every form stands in a case that there is, where its effect wants one."""
+    if facts is not None and facts.stateless:
+        facts = None
     creators = [one for one in bound if one.verb.effect == "case.create"]
     created: set[str] = set()
     later = {one.case_id for one in creators}
@@ -269,7 +271,7 @@ def _order(bound: list[Bound], facts: Facts | None, findings: Findings) -> None:
                            expected=f"{_STAGES.get(stage, one.verb.name)} before "
                            f"{_STAGES.get(last, 'it')}")  # fmt: skip
         elif (
-            stage > 2 and facts is not None and stage - 1 not in before
+            stage > 2 and facts is not None and not facts.stateless and stage - 1 not in before
             and (name, stage - 1) not in stated
         ):  # fmt: skip
             what = f"{one.verb.name} without {_STAGES.get(stage - 1)} before it"

@@ -229,7 +229,8 @@ async def raw_body(request: Request) -> bytes:
 
 async def _read_body(request: Request, here: Context) -> bytes:
     limit = here.process.settings.max_body_bytes
-    _check_body_headers(here.headers, limit)
+    accepts = here.endpoint.accepts if here.endpoint is not None else ("application/json",)
+    _check_body_headers(here.headers, limit, accepts)
     chunks: list[bytes] = []
     size = 0
     try:
@@ -250,12 +251,16 @@ async def _read_body(request: Request, here: Context) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _check_body_headers(headers: dict[bytes, bytes], limit: int) -> None:
+def media_type(headers: dict[bytes, bytes]) -> str:
+    """The body's media type without parameters."""
     media = headers.get(b"content-type", b"application/json")
-    if media != b"application/json" and (
-        media.split(b";")[0].strip().lower() != b"application/json"
-    ):
-        raise Problem("unsupported_media_type")
+    return media.split(b";")[0].strip().lower().decode("latin-1")
+
+
+def _check_body_headers(headers: dict[bytes, bytes], limit: int, accepts: tuple[str, ...]) -> None:
+    media = headers.get(b"content-type", b"application/json")
+    if media != b"application/json" and media_type(headers) not in accepts:
+        raise Problem("unsupported_media_type", f"Send {' or '.join(accepts)}.")
     if headers.get(b"content-encoding", b"identity") != b"identity":
         raise Problem("unsupported_media_type", "Send the body without content-encoding.")
     length = headers.get(b"content-length")

@@ -33,6 +33,7 @@ from service.http.routing import Endpoint
 
 JSON, NDJSON, PROBLEM = "application/json", "application/x-ndjson", "application/problem+json"
 
+_TEXT_IDS = {"case_id", "entity_id"}  # given by documents, not by the database
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _PROBLEM_HEADERS = {
     401: ("WWW-Authenticate",),
@@ -149,7 +150,10 @@ class _Writer:
         schema = self._body_schema(endpoint)
         if many is not None:
             schema = {"oneOf": [schema, self._body_schema(many)]}
-        return {"required": True, "content": {JSON: {"schema": schema}}}
+        content: Json = {JSON: {"schema": schema}}
+        for media in endpoint.accepts:
+            content.setdefault(media, {"schema": {"type": "string"}})
+        return {"required": True, "content": content}
 
     def _body_schema(self, endpoint: Endpoint) -> Json:
         schema = self._bodies[endpoint.method, endpoint.path]
@@ -365,7 +369,7 @@ def _tags(endpoints: Sequence[Endpoint]) -> list[Json]:
 def _parameters(endpoint: Endpoint) -> list[Json]:
     found: list[Json] = [
         {"name": name, "in": "path", "required": True,
-         "schema": of_type("uuid" if name.endswith("_id") else "text")}
+         "schema": of_type("uuid" if name.endswith("_id") and name not in _TEXT_IDS else "text")}
         for name in _PATH_PARAMETER.findall(endpoint.path)
     ]  # fmt: skip
     found += [

@@ -47,6 +47,9 @@ CODES: dict[str, Code] = {
         416, "Range not satisfiable", "The file ends before the first byte that was asked for."
     ),
     "validation": Code(422, "Validation failed", "Every field at fault is listed in errors."),
+    "invalid_document": Code(
+        422, "Document refused", "A document with errors: findings has all, with line and column."
+    ),
     "idempotency_mismatch": Code(
         422, "Idempotency mismatch", "This Idempotency-Key was used with another request."
     ),

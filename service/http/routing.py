@@ -47,6 +47,7 @@ class Endpoint:
     owner: bool = False  # of the project, where the key acts as a user
     schema: dict[str, Any] | None = None  # of the answer, where no query gives it
     media_type: str = "application/json"
+    accepts: tuple[str, ...] = ("application/json",)  # media types of the body
     headers: tuple[str, ...] = ()  # of PARAMETERS, besides those that follow from the rest
     nothing_more: bool = False  # may also answer 204: whoever asks has seen the end
     ranges: bool = False  # answers a file, or a part of it; as x-ndjson, lines of `answers`

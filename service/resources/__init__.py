@@ -4,8 +4,12 @@ from service.files import FileStore
 from service.jobs.queue import Kind
 from service.resources import (
     audit,
+    cases,
     docs,
     documents,
+    dsl,
+    entities,
+    execution,
     executions,
     export_job,
     exports,
@@ -25,6 +29,10 @@ ENDPOINTS = [
     *documents.ENDPOINTS,
     *executions.ENDPOINTS,
     *exports.ENDPOINTS,
+    *dsl.ENDPOINTS,
+    *execution.ENDPOINTS,
+    *cases.ENDPOINTS,
+    *entities.ENDPOINTS,
     *audit.ENDPOINTS,
     *docs.ENDPOINTS,
 ]

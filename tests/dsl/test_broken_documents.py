@@ -63,3 +63,9 @@ def test_an_unknown_verb_is_a_warning_when_that_is_asked() -> None:
     findings = check(understood, FACTS)
     assert [told(f) for f in findings] == ["UNKNOWN_VERB? 1:2"]
     assert understood.bound[0].extras == {"speed": 9}
+
+
+def test_the_manual_has_every_code_with_its_meaning() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cases.md").read_text()
+    table = page.partition("| code | meaning |\n|---|---|\n")[2]
+    assert table == "".join(f"| `{code}` | {meaning} |\n" for code, meaning in CODES.items())

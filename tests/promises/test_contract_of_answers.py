@@ -331,7 +331,7 @@ def walk_refusals(call: Walk) -> None:
             call(method, path, *absent, status=404, **fitting)
             call(method, path, *(["no-uuid"] * len(absent)), status=404, **fitting)
         if "requestBody" in operation:
-            content: Json = {"headers": fitting["headers"] | {"Content-Type": "text/plain"}}
+            content: Json = {"headers": fitting["headers"] | {"Content-Type": "text/csv"}}
             call(method, path, *there, status=400, **fitting | {"json": None, "content": b"{"})
             call(method, path, *there, status=415, **content, content=b"{}")
             call(method, path, *there, status=422, **fitting | {"json": {"nonsense": 1}})
@@ -363,7 +363,9 @@ def least(described: Json, operation: Json) -> Json:
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
         fields = resolved(described, schema)
         request["json"] = {
-            name: fields["properties"][name].get("enum", ["x"])[0]
+            name: 1
+            if fields["properties"][name].get("type") == "integer"
+            else fields["properties"][name].get("enum", ["x"])[0]
             for name in fields.get("required", ())
         }
     return request
