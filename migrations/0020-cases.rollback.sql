@@ -6,6 +6,8 @@ SET LOCAL statement_timeout = '60s';
 
 SET LOCAL ROLE quarry_owner;
 
+DROP FUNCTION cases.take_turn(uuid, text[], text[]);
+
 DROP FUNCTION cases.reset_case(uuid, text);
 
 DROP TABLE cases.dsl_proposals;

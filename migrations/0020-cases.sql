@@ -845,6 +845,7 @@ CREATE TABLE cases.dsl_operations (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     project_id uuid NOT NULL,
     kind text NOT NULL,
+    case_id text,
     outcome text NOT NULL,
     dsl_sha256 bytea NOT NULL,
     dsl text,
@@ -876,11 +877,13 @@ COMMENT ON COLUMN cases.dsl_operations.project_id IS 'The project.';
 
 COMMENT ON COLUMN cases.dsl_operations.kind IS 'execute, append, rollback, generate or replay.';
 
+COMMENT ON COLUMN cases.dsl_operations.case_id IS 'The case that it was sent to; NULL: none. It need not be there.';
+
 COMMENT ON COLUMN cases.dsl_operations.outcome IS 'committed, dry_run, refused, conflict or failed.';
 
 COMMENT ON COLUMN cases.dsl_operations.dsl_sha256 IS 'Of the text in UTF-8.';
 
-COMMENT ON COLUMN cases.dsl_operations.dsl IS 'The text, where no version holds it: a document that is about no case.';
+COMMENT ON COLUMN cases.dsl_operations.dsl IS 'The text, where no version holds it: of a committed document about several cases, or about none.';
 
 COMMENT ON COLUMN cases.dsl_operations.forms IS 'How many forms it has.';
 
@@ -996,34 +999,90 @@ GRANT SELECT, INSERT, UPDATE ON cases.dsl_proposals TO quarry_app;
 
 -- For a case that is taken back to what an older version said: its rows go, its history stays. An
 -- entity that other cases speak of stays too.
-CREATE FUNCTION cases.reset_case(project uuid, reset_id text) RETURNS void
+CREATE FUNCTION cases.reset_case(project uuid, reset_id text)
+    RETURNS TABLE (of_table text, updated integer, deleted integer)
     LANGUAGE plpgsql
 AS $$
+#variable_conflict use_column
 DECLARE
     tenant uuid := core.current_tenant();
 BEGIN
+    updated := 0;
+    of_table := 'case_roles';
     DELETE FROM cases.case_roles AS r WHERE r.tenant_id = tenant AND r.project_id = project AND r.case_id = reset_id;
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    RETURN NEXT;
+    of_table := 'case_documents';
     DELETE FROM cases.case_documents AS d WHERE d.tenant_id = tenant AND d.project_id = project AND d.case_id = reset_id;
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    RETURN NEXT;
+    of_table := 'case_products';
     DELETE FROM cases.case_products AS o WHERE o.tenant_id = tenant AND o.project_id = project AND o.case_id = reset_id;
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    RETURN NEXT;
+    of_table := 'attribute_values';
     DELETE FROM cases.attribute_values AS v WHERE v.tenant_id = tenant AND v.project_id = project AND v.case_id = reset_id;
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    RETURN NEXT;
+    of_table := 'entity_links';
     DELETE FROM cases.entity_links AS l WHERE l.tenant_id = tenant AND l.project_id = project AND l.case_id = reset_id;
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    RETURN NEXT;
+    of_table := 'entities';
     DELETE FROM cases.entities AS e
      WHERE e.tenant_id = tenant AND e.project_id = project AND e.case_id = reset_id
        AND NOT EXISTS (SELECT FROM cases.entity_links AS l
-                        WHERE l.tenant_id = tenant AND l.project_id = project AND e.entity_id IN (l.from_entity, l.to_entity))
+                        WHERE l.tenant_id = tenant AND l.project_id = project AND l.from_entity = e.entity_id)
+       AND NOT EXISTS (SELECT FROM cases.entity_links AS l
+                        WHERE l.tenant_id = tenant AND l.project_id = project AND l.to_entity = e.entity_id)
        AND NOT EXISTS (SELECT FROM cases.case_roles AS r
                         WHERE r.tenant_id = tenant AND r.project_id = project AND r.entity_id = e.entity_id)
        AND NOT EXISTS (SELECT FROM cases.case_documents AS d
                         WHERE d.tenant_id = tenant AND d.project_id = project AND d.entity_id = e.entity_id);
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    RETURN NEXT;
     PERFORM set_config('app.case_reset', 'on', true);
+    of_table := 'cases';
     UPDATE cases.cases AS c
        SET case_type = DEFAULT, title = NULL, priority = DEFAULT, jurisdiction = NULL, customer_name = NULL,
            assigned_to = NULL, state = DEFAULT, attributes = DEFAULT
      WHERE c.tenant_id = tenant AND c.project_id = project AND c.case_id = reset_id;
+    GET DIAGNOSTICS updated = ROW_COUNT;
+    deleted := 0;
+    RETURN NEXT;
     PERFORM set_config('app.case_reset', '', true);
 END
 $$;
 
-COMMENT ON FUNCTION cases.reset_case(uuid, text) IS 'Takes away what a case''s documents made, so that they, or fewer of them, can be executed again. Versions and events stay.';
+COMMENT ON FUNCTION cases.reset_case(uuid, text) IS 'Takes away what a case''s documents made, so that they, or fewer of them, can be executed again; answers the rows per table. Versions and events stay.';
 
 GRANT EXECUTE ON FUNCTION cases.reset_case(uuid, text) TO quarry_app;
+
+-- Documents that speak of the same case, entity or document go one after the other. So what one finds is
+-- what it changes, two of them cannot wait for each other in a circle, and the order of their operations
+-- is one in which they can be executed again. 256 locks at most, however many names a document has.
+-- The versions are read by a statement of its own, which sees what the ones before have committed.
+CREATE FUNCTION cases.take_turn(project uuid, names text[], case_ids text[])
+    RETURNS TABLE (case_id text, current_version integer)
+    LANGUAGE plpgsql
+AS $$
+#variable_conflict use_column
+DECLARE
+    place integer;
+BEGIN
+    FOR place IN SELECT DISTINCT hashtext(n.name) & 255 AS place FROM unnest(names) AS n (name) ORDER BY 1
+    LOOP
+        PERFORM pg_advisory_xact_lock(hashtextextended(project::text, place));
+    END LOOP;
+    RETURN QUERY
+        SELECT c.case_id, c.current_version
+          FROM cases.cases AS c
+         WHERE c.tenant_id = core.current_tenant() AND c.project_id = project AND c.case_id = ANY (case_ids)
+         ORDER BY c.case_id
+           FOR NO KEY UPDATE;
+END
+$$;
+
+COMMENT ON FUNCTION cases.take_turn(uuid, text[], text[]) IS 'Waits until no other transaction works on these names; answers the versions of these cases, whose rows are locked.';
+
+GRANT EXECUTE ON FUNCTION cases.take_turn(uuid, text[], text[]) TO quarry_app;

@@ -763,6 +763,185 @@ and transfer agency from its present provider by the end of the third quarter."
     :interest "benchmark minus 25 bp"
   })
 
+;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;
+; Service providers of the fund
+;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;
+
+(entity.register
+  :entity-id "HALLORAN-WEISS"
+  :entity-type "limited_company"
+  :name "Halloran & Weiss S.à r.l."
+  :jurisdiction "LU"
+  :registration-number "B 88 402"
+  :regulator "CSSF"
+  :address "5 place de la Gare, L-1616 Luxembourg")
+
+(entity.register
+  :entity-id "NORTHERN-BRIDGE"
+  :entity-type "limited_company"
+  :name "Northern Bridge Fund Services S.A."
+  :jurisdiction "LU"
+  :registration-number "B 140 077"
+  :regulator "CSSF"
+  :address "33 boulevard Royal, L-2449 Luxembourg"
+  :transition {
+    :contact "transitions@northern-bridge.example"
+    :notice "P90D"
+    :records {
+      "register of shareholders" "CSV, signed, daily until cut-over",
+      "accounting book of records" {"format" "FundXML", "periods" 24},
+      "tax reclaims in progress" ["2023 FR", "2024 FR", "2024 CH"]
+    }
+  })
+
+(entity.register
+  :entity-id "QUAI-PRIME"
+  :entity-type "corporation"
+  :name "Banque du Quai, prime brokerage"
+  :jurisdiction "FR"
+  :lei "529900AQBND3S6YJLY83"
+  :address "21 quai Voltaire, 75007 Paris")
+
+(role.assign :entity "HALLORAN-WEISS", :role "auditor", :from-date "2019-03-14")
+(role.assign :entity "NORTHERN-BRIDGE", :role "outgoing_administrator", :to-date "2026-09-30")
+(role.assign :entity "QUAI-PRIME", :role "prime_broker", :from-date "2020-01-01")
+
+;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;
+; What the fund may do, and values that name their attribute by its id
+;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;
+
+(values.bind
+  :attribute @attr{f0ece3db-87fe-521f-9def-3dc93c571230:fund.leverage}
+  :value 2.25
+  :entity "MERIDIAN-FUND"
+  :source "private placement memorandum, section 7.3")
+
+(values.bind
+  :attribute @attr{"355797fd-f562-5eab-8566-eebb8f81cef4":risk.review_date}
+  :value "2027-01-31"
+  :entity "MERIDIAN-FUND"
+  :source "Group standard 4.2: yearly for medium risk")
+
+(values.bind
+  :entity "MERIDIAN-AIFM"
+  :source "register of supervised entities"
+  :observed-at "2026-01-19T10:20:00+01:00"
+  :bindings {
+    :identity.legal_name "Meridian Capital Management S.A."
+    :entity.registration_number "B 198 220"
+    :entity.incorporation_date "2015-11-02"
+    :entity.incorporation_country "LU"
+    :entity.employees 34
+    :entity.regulator "CSSF"
+    :entity.regulated true
+    :entity.website "https://meridian.example"
+  })
+
+(values.bind
+  :entity "VON-ARX"
+  :source "passport and file of the trustee"
+  :observed-at "2026-01-19T11:00:00+01:00"
+  :bindings {
+    :identity.first_name "Beat"
+    :identity.last_name "von Arx"
+    :identity.date_of_birth "1958-12-02"
+    :identity.nationality "CH"
+    :identity.passport_number "X4410927"
+    :identity.passport_expiry "2030-02-13"
+    :risk.pep false
+    :risk.source_of_wealth "Inheritance, textile works von Arx"
+  })
+
+(values.validate
+  :attributes [
+    @attr{ebf77111-768e-5fdd-8c36-066c7edd79b5:entity.lei}
+    @attr{c82cf7a7-1273-5024-b259-f06f1704bf76:banking.iban}
+  ]
+  :result "passed"
+  :rules ["mod 97", "register of GLEIF"])
+
+(values.encrypt
+  :attributes [@attr{314b356d-d306-5c9b-a727-384f6b793694:identity.passport_number}]
+  :key-id "kms/clients/2026")
+
+;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;
+; Identity of those who sign
+;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;
+
+(identity.verify
+  :entity "LINDQVIST"
+  :document-id "DOC-PASS-LINDQVIST"
+  :method "mrz_and_chip"
+  :status "verified"
+  :evidence ["DOC-PASS-LINDQVIST", "DOC-BILL-LINDQVIST"]
+  :verified-at "2026-01-19T10:05:00+01:00")
+
+(identity.verify
+  :entity "MBEKI-ROSS"
+  :document-id "DOC-PASS-MBEKI"
+  :method "video call with agent"
+  :status "pending")
+
+(identity.attest
+  :entity "MBEKI-ROSS"
+  :attested-by "m.santos"
+  :document-id "DOC-PASS-MBEKI"
+  :statement "Seen in person at the premises of the AIFM, passport in hand."
+  :date "2026-01-21")
+
+(document.use
+  :document-id "DOC-ACCOUNTS"
+  :purpose "source of funds"
+  :entity "MERIDIAN-FUND"
+  :context "Subscriptions of 2024 are consistent with the register of shareholders.")
+
+(document.link
+  :document-id "DOC-PPM"
+  :to-document "DOC-ARTICLES"
+  :relationship "supplements")
+
+;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;
+; Outside sources
+;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;
+
+(external.query
+  :source "register of commerce"
+  :query "B254871"
+  :entity "MERIDIAN-FUND"
+  :parameters {"extract" "full", "language" "en", "history" true}
+  :result {
+    "status" "registered",
+    "directors" ["Étienne Delacroix", "Astrid Helena Lindqvist"],
+    "last filing" {"kind" "annual accounts", "deposited" "2025-05-12"}
+  })
+
+(compliance.screen
+  :entity "CHANNEL-FID"
+  :screen-type "adverse media"
+  :lists ["world press", "courts of Jersey"]
+  :result "clear")
+
+(kyc.verify
+  :entity "MERIDIAN-HOLD"
+  :document-id "DOC-HOLD-REGISTER"
+  :status "verified"
+  :evidence ["DOC-HOLD-REGISTER"]
+  :method "call back to the company secretary"
+  :verified-by "m.santos")
+
+(workflow.gate
+  :gate-id "G2-ownership"
+  :conditions ["every chain ends at a person", "shares add up", "trust deed on file"]
+  :result "passed"
+  :reason "Two beneficial owners; the pension fund is exempt.")
+
+(audit.log
+  :event "file_reviewed"
+  :details "Second reader: ownership, signatories and tax forms agree with the documents."
+  :actor "p.lindt"
+  :at "2026-01-23T16:40:00+01:00"
+  :data {"minutes" 55, "remarks" 0})
+
 (tasks.create
   :task-id "T-101"
   :title "Ask the trustee for a certified copy of the deed of 2018"

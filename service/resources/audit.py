@@ -14,6 +14,15 @@ from service.http.routing import Endpoint
 
 # Every table with the triggers of the trail; tests/schema/test_audit.py holds it to the catalogue.
 TABLES = (
+    "cases.attribute_values",
+    "cases.case_documents",
+    "cases.case_products",
+    "cases.case_roles",
+    "cases.cases",
+    "cases.dictionary",
+    "cases.dsl_proposals",
+    "cases.entities",
+    "cases.entity_links",
     "core.api_keys",
     "workspace.agent_executions",
     "workspace.document_versions",

@@ -36,7 +36,7 @@ from service.resources.dsl import (
     document,
 )
 from service.resources.execution import EXECUTE_PROBLEMS, EXECUTED, TIMEOUT_MS, run
-from service.resources.gateway import Order
+from service.resources.order import Order
 
 
 class CaseRollback(Body):

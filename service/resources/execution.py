@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from typing import Any
-from uuid import UUID
 
 from msgspec import UNSET
 from starlette.requests import Request
@@ -14,14 +13,15 @@ from starlette.responses import Response
 from service.database.errors import Failure
 from service.database.session import Session
 from service.database.tree import sql
+from service.dsl.findings import Finding
 from service.dsl.registry import Registry
 from service.dsl.values import encode
 from service.http.answers import Answer, parse_if_match, quoted
-from service.http.context import context, session
+from service.http.context import context, principal, session
 from service.http.edge import HangUpWatch
 from service.http.inputs import one_of, path_uuid, query
 from service.http.paging import PAGING, listing
-from service.http.problems import Problem
+from service.http.problems import Problem, from_failure
 from service.http.routing import Endpoint
 from service.resources import gateway
 from service.resources.dsl import (
@@ -35,10 +35,11 @@ from service.resources.dsl import (
     document,
     registry,
 )
-from service.resources.gateway import Order, Outcome, Refused, VersionConflict
+from service.resources.order import Order, Outcome, Refused, VersionConflict
 
 TIMEOUT_MS = 30_000
 _NOTE_SECONDS = 5.0
+_WATCH_AFTER = 0.1  # seconds until it is watched whether the client hangs up
 
 
 async def execute(request: Request) -> Response:
@@ -48,7 +49,16 @@ async def execute(request: Request) -> Response:
 
 
 async def run(request: Request, options: DslOptions, order: Order) -> Response:
-    """Carry an order out in one transaction and answer what it did; write it down either way."""
+    """Carry an order out in one transaction and answer what it did; write it down either way.
+
+    Raises Problem invalid_document, version_conflict, not_found; Failure.
+    """
+    made = await carry(request, options, order)
+    return _answer(made, order)
+
+
+async def carry(request: Request, options: DslOptions, order: Order) -> Outcome:
+    """The same without an answer."""
     here = context(request)
     header = here.header(b"if-match")
     if header is not None:
@@ -56,73 +66,76 @@ async def run(request: Request, options: DslOptions, order: Order) -> Response:
     elif options.expected_version is not UNSET:
         order.expected_version = options.expected_version
     order.dry_run, order.strict = options.dry_run, options.strict
-    if options.timeout_ms is not UNSET:
-        here.deadline = min(here.deadline, here.started + options.timeout_ms / 1000)
+    if options.timeout_ms is not UNSET and b"x-request-timeout-ms" not in here.headers:
+        here.deadline = here.started + options.timeout_ms / 1000
     known = await registry(request)
+    made = Outcome()
     watch = HangUpWatch(request.receive, here)  # a client that goes away cancels its transaction
+    timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, watch.start)
     try:
-        made = await _transact(request, order, known)
+        await _transact(request, order, known, made)
     except Refused as refused:
-        await _note(request, order, "refused", refused.findings, refused.forms)
-        raise gateway.refusal(refused.findings) from None
+        made.findings = refused.findings
+        await _note(request, order, "refused", made)
+        raise gateway.refusal(made.findings) from None
     except VersionConflict as conflict:
-        await _note(request, order, "conflict", [], 0)
+        await _note(request, order, "conflict", made)
         raise _conflict(conflict) from None
-    except Failure:
-        await _note(request, order, "failed", [], 0)
+    except Failure as failure:
+        made.findings = [_broken_off(from_failure(failure).code)]
+        await _note(request, order, "failed", made)
+        raise
+    except asyncio.CancelledError:
+        made.findings = [_broken_off("cancelled")]
+        await _note(request, order, "failed", made)
         raise
     finally:
+        timer.cancel()
         watch.stop()
-    return _answer(made, order)
+    return made
 
 
 class _DryRun(Exception):
     """Rolls a transaction back that did all it should."""
 
-    def __init__(self, made: Outcome) -> None:
-        super().__init__()
-        self.made = made
 
-
-async def _transact(request: Request, order: Order, known: Registry) -> Outcome:
+async def _transact(request: Request, order: Order, known: Registry, made: Outcome) -> None:
     here = context(request)
     bounds = gateway.limits(here.process.settings)
+    if order.kind == "rollback":
+        bounds = gateway.UNBOUNDED  # of documents that were accepted, each by itself
 
-    async def work() -> Outcome:
-        operation_id = await db.value(sql.dsl.operation_id)
-        if order.change_kind in gateway.AGAIN and order.case_id is not None:
-            await db.value(sql.cases.reset, project_id=order.project_id, case_id=order.case_id)
-        made = await gateway.carry_out(db, order, known, bounds, operation_id)
+    async def work() -> None:
+        made.clear()
+        await gateway.carry_out(db, order, known, bounds, made)
         if order.dry_run:
-            raise _DryRun(made)
-        made.committed = True
-        await gateway.record(db, order, "committed", made, [], len(made.forms))
-        return made
+            raise _DryRun
+        await gateway.record(db, order, "committed", made)
 
     async with session(request) as db:
-        db.deadline = min(db.deadline, here.deadline)
+        db.deadline = here.deadline
         try:
-            return await db.atomically(work)
-        except _DryRun as dry:
-            made = dry.made
-    await _note(request, order, "dry_run", [], len(made.forms), made)
-    return made
+            await db.atomically(work)
+        except _DryRun:
+            await _note(request, order, "dry_run", made)
+            return
+    made.committed = True
 
 
-async def _note(
-    request: Request, order: Order, outcome: str, findings: Any, forms: int,
-    made: Outcome | None = None,
-) -> None:  # fmt: skip
+async def _note(request: Request, order: Order, outcome: str, made: Outcome) -> None:
     """Write down what was not committed, in a transaction of its own; at best, not at all costs."""
     here = context(request)
-    assert here.principal is not None  # noqa: S101  (the outermost layer authenticates first)
     now = asyncio.get_running_loop().time()
-    db = Session(here.process.engine, here.principal.identity, here.request_id, now + _NOTE_SECONDS)
+    who = principal(request).identity
+    db = Session(here.process.engine, who, here.request_id, now + _NOTE_SECONDS, here.queries)
     with contextlib.suppress(Failure):
-        operation_id: UUID = await db.value(sql.dsl.operation_id)
-        told = made or Outcome(operation_id)
-        told.operation_id, told.keep_text = operation_id, False
-        await gateway.record(db, order, outcome, told, findings, forms)
+        made.operation_id = await db.value(sql.dsl.operation_id)
+        await gateway.record(db, order, outcome, made)
+
+
+def _broken_off(code: str) -> Finding:
+    """Why a document was not carried out although nothing is known to be wrong with it."""
+    return Finding("error", code.upper(), "nothing was written", 1, 1, 0, 0, None)
 
 
 def _conflict(conflict: VersionConflict) -> Problem:

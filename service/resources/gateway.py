@@ -1,119 +1,37 @@
 """The way of a document: read, hold against the database, carry out, all in one transaction.
 
-The number of statements does not depend on the number of forms: one locks the cases, one answers
-everything that validation must know, one carries out each effect that occurs, and three write the
-versions, the events and the operation down.
+The number of statements does not depend on the number of forms: one waits for its turn, one answers
+everything that validation must know, one carries out each effect that occurs, and four number the
+operation and write the versions, the events and the operation down.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from time import perf_counter
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 import orjson
 
-from service.database.errors import Failure, Kind
 from service.database.session import Session
 from service.database.tree import sql
 from service.dsl.brackets import Limits
 from service.dsl.facts import Facts, Needs
 from service.dsl.findings import Finding
-from service.dsl.nodes import Form, Program
-from service.dsl.planning import ORDER, Plan, plan
+from service.dsl.planning import plan
 from service.dsl.registry import Registry
-from service.dsl.validation import Checked, check, understand
+from service.dsl.validation import Checked, check, made, understand
 from service.dsl.values import encode
 from service.http.problems import FieldError, Problem
+from service.resources import writing
+from service.resources.order import Order, Outcome, Refused, VersionConflict
 from service.settings import Settings
 
-AGAIN = ("rollback", "replace")  # versions that stand for all that came before them
+T = TypeVar("T")
+UNBOUNDED = Limits(2**30, 64, 2**30, 2**30)  # a rollback puts several documents together
 _THREAD_FROM = 32 * 1024  # characters from which reading must not hold the loop up
-
-# effect → table, query, the columns of its answer that tell which row it was
-_STATEMENTS: dict[str, tuple[str, Any, tuple[str, ...]]] = {
-    "attribute.define": ("dictionary", sql.dictionary.define, ("name",)),
-    "case.create": ("cases", sql.cases.create, ("case_id",)),
-    "case.update": ("cases", sql.cases.update, ("case_id",)),
-    "entity.upsert": ("entities", sql.entities.upsert, ("entity_id",)),
-    "document.put": ("case_documents", sql.cases.put_documents, ("case_id", "document_id")),
-    "entity.link": (
-        "entity_links", sql.entities.link, ("from_entity", "to_entity", "relationship_type"),
-    ),
-    "role.assign": ("case_roles", sql.cases.assign_roles, ("case_id", "entity_id", "role")),
-    "product.set": ("case_products", sql.cases.set_products, ("case_id", "product")),
-    "value.set": (
-        "attribute_values", sql.dictionary.set_values,
-        ("subject_kind", "subject_id", "attribute_id"),
-    ),
-}  # fmt: skip
-
-# what the database refuses although validation let it pass: another one was quicker
-_REFUSALS = {
-    "entity_links_ownership_sum": "OWNERSHIP_OVER_100",
-    "entity_links_ownership_percent_range": "INVALID_OWNERSHIP_PERCENTAGE",
-    "entity_links_evidence_given": "MISSING_EVIDENCE",
-    "entity_links_ends_differ": "OWNERSHIP_CYCLE",
-    "entity_links_from_entity_fkey": "ENTITY_NOT_FOUND",
-    "entity_links_to_entity_fkey": "ENTITY_NOT_FOUND",
-    "case_roles_entity_id_fkey": "ENTITY_NOT_FOUND",
-    "case_documents_entity_id_fkey": "ENTITY_NOT_FOUND",
-    "cases_case_id_key": "CASE_EXISTS",
-    "attribute_values_value_fits": "VALUE_MISMATCH",
-    "attribute_values_attribute_fkey": "UNKNOWN_ATTRIBUTE",
-}
-
-
-@dataclass(slots=True)
-class Order:
-    """What to do with a document. `case_id`: the case that it is appended to."""
-
-    text: str
-    project_id: UUID
-    kind: str = "execute"
-    case_id: str | None = None
-    expected_version: int | None = None
-    dry_run: bool = False
-    strict: bool = True
-    change_kind: str | None = None  # of versions after the first; append when None
-    base_version: int | None = None
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a document."""
-
-    operation_id: UUID
-    committed: bool = False
-    forms: list[dict[str, Any]] = field(default_factory=list)
-    cases: list[dict[str, Any]] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    rows: dict[str, dict[str, int]] = field(default_factory=dict)
-    stages: dict[str, float] = field(default_factory=dict)
-    keep_text: bool = False
-
-
-class Refused(Exception):
-    """The document has errors: `findings`. Nothing was written."""
-
-    def __init__(self, findings: list[Finding], forms: int) -> None:
-        super().__init__(f"{len(findings)} findings")
-        self.findings = findings
-        self.forms = forms
-
-
-class VersionConflict(Exception):
-    """The case has another version than expected."""
-
-    def __init__(self, case_id: str, current: int) -> None:
-        super().__init__(f"{case_id} has version {current}")
-        self.case_id = case_id
-        self.current = current
 
 
 def limits(settings: Settings) -> Limits:
@@ -125,11 +43,16 @@ async def read(
     text: str, registry: Registry, bounds: Limits, *, case_id: str | None = None,
     strict: bool = True,
 ) -> Checked:  # fmt: skip
-    """Syntax and vocabulary; a long text in a thread, so that others are served meanwhile."""
+    """Syntax and vocabulary of a document."""
 
     def work() -> Checked:
         return understand(text, registry, limits=bounds, case_id=case_id, strict=strict)
 
+    return await _beside(text, work)
+
+
+async def _beside(text: str, work: Callable[[], T]) -> T:
+    """Work on a document; on a long one in a thread, so that others are served meanwhile."""
     return await asyncio.to_thread(work) if len(text) > _THREAD_FROM else work()
 
 
@@ -155,202 +78,79 @@ def _storable(names: set[str]) -> list[str]:
 
 
 async def carry_out(
-    db: Session, order: Order, registry: Registry, bounds: Limits, operation_id: UUID
-) -> Outcome:
-    """Run a document inside the open transaction of `db`.
+    db: Session, order: Order, registry: Registry, bounds: Limits, outcome: Outcome
+) -> None:
+    """Run a document inside the open transaction of `db` and fill `outcome`.
 
-    Raises Refused, VersionConflict, Problem not_found without a live project, Failure.
+    Raises Refused, VersionConflict, Problem not_found without a live project or case, Failure.
     """
-    outcome = Outcome(operation_id)
-    with _timed(outcome, "parse"):
+    with outcome.timed("parse"):
         checked = await read(
             order.text, registry, bounds, case_id=order.case_id, strict=order.strict
         )
-        again = order.change_kind in AGAIN and _creates(checked, order.case_id)
-        if again:  # all that it is about is named in it
+        anew = order.again and _creates(checked, order.case_id)
+        if anew:  # all that it is about is named in it
             checked = await read(order.text, registry, bounds, strict=order.strict)
-    with _timed(outcome, "validate"):
-        await _require_project(db, order.project_id)
-        locked = await db.fetch(
-            sql.cases.lock, project_id=order.project_id, case_ids=_storable(checked.needs.cases)
-        )
-        current = {row["case_id"]: row["current_version"] for row in locked}
-        _check_version(order, current)
+        outcome.count = len(checked.program.forms)
+    with outcome.timed("wait"):
+        current = await _take_turn(db, order, checked)
+    with outcome.timed("validate"):
+        if order.again:
+            await _reset(db, order, outcome)
         facts = await ask(db, order.project_id, checked.needs)
-        if again:  # emptied, so that its own case.create is as good as the first one
+        if anew:  # emptied, so that its own case.create is as good as the first one
             facts.cases = {k: v for k, v in facts.cases.items() if k != order.case_id}
-        outcome.findings = check(checked, facts)
+        outcome.findings = await _beside(order.text, lambda: check(checked, facts))
         if checked.errors:
-            raise Refused(outcome.findings, len(checked.program.forms))
-    with _timed(outcome, "plan"):
-        made = plan(checked.bound, facts)
-        if again:
-            _as_update(made, str(order.case_id))
-    with _timed(outcome, "execute"):
-        try:
-            await _execute(db, order, checked, made, current, outcome)
-        except Failure as failure:
-            raise _explained(failure, len(checked.program.forms)) from failure
-    return outcome
+            raise Refused(outcome.findings)
+    with outcome.timed("plan"):
+        planned = await _beside(order.text, lambda: plan(checked.bound, facts))
+        if anew:
+            writing.as_update(planned, str(order.case_id))
+    with outcome.timed("execute"):
+        await writing.write(db, order, checked, planned, current, outcome)
 
 
 def _creates(checked: Checked, case_id: str | None) -> bool:
     return any(one.verb.effect == "case.create" and one.case_id == case_id for one in checked.bound)
 
 
-async def _require_project(db: Session, project_id: UUID) -> None:
-    if await db.value(sql.projects.version, project_id=project_id) is None:
+async def _take_turn(db: Session, order: Order, checked: Checked) -> dict[str, int]:
+    """Wait for the documents that speak of the same things; the versions of the cases then."""
+    if await db.value(sql.projects.version, project_id=order.project_id) is None:
         raise Problem("not_found")
+    wanted = checked.needs
+    entities, documents = made(checked.bound)
+    subjects = {
+        str(subject) for one in checked.bound
+        if (subject := one.slot("subject_id") or one.slot("entity_id")) is not None
+    }  # fmt: skip
+    cases = wanted.cases | ({order.case_id} if order.case_id is not None else set())
+    named = cases | wanted.entities | wanted.owned | wanted.documents
+    rows = await db.fetch(
+        sql.cases.take_turn, project_id=order.project_id, case_ids=_storable(cases),
+        names=_storable(named | entities | documents | subjects),
+    )  # fmt: skip
+    current = {row["case_id"]: row["current_version"] for row in rows}
+    _check_version(order, checked, current)
+    return current
 
 
-def _check_version(order: Order, current: dict[str, int]) -> None:
+def _check_version(order: Order, checked: Checked, current: dict[str, int]) -> None:
+    if order.case_id is not None and order.case_id not in current:
+        raise Problem("not_found")
     if order.expected_version is None:
         return
-    if order.case_id is not None:
-        about = order.case_id
-        if about not in current:
-            raise Problem("not_found")
-    else:
-        about, _ = next(iter(current.items()), ("", 0))
+    named = (one.case_id for one in checked.bound if one.case_id is not None)
+    about = order.case_id or next(named, "")  # of several cases the first
     if current.get(about, 0) != order.expected_version:
         raise VersionConflict(about, current.get(about, 0))
 
 
-async def _execute(
-    db: Session, order: Order, checked: Checked, made: Plan, current: dict[str, int],
-    outcome: Outcome,
-) -> None:  # fmt: skip
-    effects: dict[int, dict[str, dict[str, int]]] = {}
-    for group in made.groups:
-        if group.effect == "case.transition":
-            table, told = "cases", await _move(db, order, group.rows)
-        else:
-            table, told = await _write(db, order, group.effect, group.rows)
-        for form, inserted, updated in told:
-            _count(effects, outcome, form, table, inserted, updated)
-        for form, _ in group.folded:
-            _count(effects, outcome, form, table, 0, 0)
-    versions = _versions(order, checked, made, current)
-    if versions:
-        await db.execute(
-            sql.cases.append, project_id=order.project_id, operation_id=outcome.operation_id,
-            rows=encode(versions),
-        )  # fmt: skip
-    outcome.rows["case_versions"] = _tally(len(versions), 0)
-    outcome.keep_text = not versions
-    numbers = {row["case_id"]: row["version"] for row in versions}
-    outcome.cases = [{"case_id": name, "version": numbers[name]} for name in made.cases]
-    outcome.forms = [
-        {"form": e["form"], "verb": e["verb"], "effects": _listed(effects.get(e["form"], {}))}
-        for e in made.events
-    ]
-    events = [
-        event | {"version": numbers.get(event["case_id"]), "effects": form["effects"]}
-        for event, form in zip(made.events, outcome.forms, strict=True)
-    ]
-    noted = await db.execute(
-        sql.cases.note_events, project_id=order.project_id, operation_id=outcome.operation_id,
-        rows=encode(events),
-    )  # fmt: skip
-    outcome.rows["case_events"] = _tally(noted, 0)
-    for told_form in outcome.forms:
-        told_form["effects"].append({"table": "case_events", **_tally(1, 0)})
-
-
-def _tally(inserted: int, updated: int) -> dict[str, int]:
-    return {"inserted": inserted, "updated": updated, "deleted": 0}
-
-
-def _listed(tables: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
-    return [{"table": table, **counts} for table, counts in tables.items()]
-
-
-def _count(
-    effects: dict[int, dict[str, dict[str, int]]], outcome: Outcome, form: int, table: str,
-    inserted: int, updated: int,
-) -> None:  # fmt: skip
-    for tables in (effects.setdefault(form, {}), outcome.rows):
-        counts = tables.setdefault(table, _tally(0, 0))
-        counts["inserted"] += inserted
-        counts["updated"] += updated
-
-
-async def _write(
-    db: Session, order: Order, effect: str, rows: list[dict[str, Any]]
-) -> tuple[str, Iterator[tuple[int, int, int]]]:
-    """One statement for all forms of an effect; its table, and per form the rows it changed."""
-    table, query, key = _STATEMENTS[effect]
-    about = {} if effect == "attribute.define" else {"project_id": order.project_id}
-    changed = await db.fetch(query, **about, rows=encode(rows))
-    forms = {tuple(str(row[name]) for name in ORDER[effect]): row["form"] for row in rows}
-    # an attribute that this document defines had no id yet when the row was planned
-    by_name = next((row["form"] for row in rows if row.get("attribute_id") is None), 0)
-
-    def told() -> Iterator[tuple[int, int, int]]:
-        for row in changed:
-            form = forms.get(tuple(str(row[name]) for name in key), by_name)
-            yield form, int(row["inserted"]), int(not row["inserted"])
-
-    return table, told()
-
-
-async def _move(
-    db: Session, order: Order, rows: list[dict[str, Any]]
-) -> Iterator[tuple[int, int, int]]:
-    moved = await db.fetch(sql.cases.transition, project_id=order.project_id, rows=encode(rows))
-    return ((row["form"], 0, row["updated"]) for row in moved)
-
-
-def _as_update(made: Plan, case_id: str) -> None:
-    """The case is there, emptied: creating it again is an update of it."""
-    for group in made.groups:
-        if group.effect == "case.create" and [row["case_id"] for row in group.rows] == [case_id]:
-            group.effect = "case.update"
-
-
-def _versions(
-    order: Order, checked: Checked, made: Plan, current: dict[str, int]
-) -> list[dict[str, Any]]:
-    """The next version of each case that the document is about."""
-    forms = {form.index: form for form in checked.program.forms}
-    whole = len(made.cases) <= 1
-    loose = [i for i in forms if all(i not in own for own in made.cases.values())]
-    versions = []
-    for place, (name, own) in enumerate(made.cases.items()):
-        last = current.get(name, 0)
-        chosen = sorted([*own, *loose] if place == 0 else own)
-        dsl = order.text if whole else _part(order.text, [forms[i] for i in chosen])
-        ast: Any = checked.program if whole else Program([forms[i] for i in chosen])
-        versions.append({
-            "case_id": name, "version": last + 1, "dsl": dsl,
-            "ast": msgspec.to_builtins(ast),
-            "change_kind": (order.change_kind or "append") if last else "new",
-            "base_version": order.base_version if last else None,
-        })  # fmt: skip
-    return versions
-
-
-def _part(text: str, forms: list[Form]) -> str:
-    return "\n".join(text[form.offset : form.offset + form.length] for form in forms) + "\n"
-
-
-def _explained(failure: Failure, forms: int) -> Exception:
-    """A refusal by the database as a finding, where it is one about the document."""
-    code = _REFUSALS.get(failure.constraint)
-    if failure.kind is Kind.TRANSITION:
-        code = "ILLEGAL_TRANSITION"
-    if code is None:
-        return failure
-    return Refused([Finding("error", code, str(failure), 1, 1, 0, 0, None)], forms)
-
-
-@contextmanager
-def _timed(outcome: Outcome, stage: str) -> Iterator[None]:
-    started = perf_counter()
-    try:
-        yield
-    finally:
-        outcome.stages[stage] = round((perf_counter() - started) * 1000, 3)
+async def _reset(db: Session, order: Order, outcome: Outcome) -> None:
+    rows = await db.fetch(sql.cases.reset, project_id=order.project_id, case_id=order.case_id)
+    for row in rows:
+        outcome.tally(row["of_table"], updated=row["updated"], deleted=row["deleted"])
 
 
 def refusal(findings: list[Finding]) -> Problem:
@@ -365,14 +165,15 @@ def as_json(findings: list[Finding]) -> list[dict[str, Any]]:
     return [msgspec.to_builtins(finding) for finding in findings]
 
 
-async def record(
-    db: Session, order: Order, outcome: str, made: Outcome, errors: list[Finding], forms: int
-) -> None:
-    """Write down what came through the gateway."""
+async def record(db: Session, order: Order, outcome: str, told: Outcome) -> None:
+    """Write down what came through the gateway; of what was not done, no rows and no versions."""
+    done = outcome in ("committed", "dry_run")
+    errors = [] if done else [f for f in told.findings if f.severity == "error"]
     await db.execute(
-        sql.dsl.record, project_id=order.project_id, operation_id=made.operation_id,
-        kind=order.kind, outcome=outcome, dsl=order.text.replace("\0", ""),
-        keep_text=made.keep_text, forms=forms, errors=orjson.dumps(as_json(errors)),
-        stages=orjson.dumps(made.stages), rows=orjson.dumps(made.rows),
-        cases=orjson.dumps(made.cases),
+        sql.dsl.record, project_id=order.project_id, operation_id=told.operation_id,
+        kind=order.kind, case_id=order.case_id, outcome=outcome, dsl=order.text.replace("\0", ""),
+        keep_text=told.keep_text and outcome == "committed", forms=told.count,
+        errors=orjson.dumps(as_json(errors)), stages=orjson.dumps(told.stages),
+        rows=orjson.dumps(told.rows if done else {}),
+        cases=orjson.dumps(told.cases if done else []),
     )  # fmt: skip

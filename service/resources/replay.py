@@ -11,12 +11,11 @@ from uuid import UUID
 
 from service.database.session import Engine, Identity, Session
 from service.database.tree import sql
-from service.dsl.brackets import Limits
 from service.dsl.registry import Registry
-from service.resources.gateway import AGAIN, Order, Refused, carry_out
+from service.resources.gateway import UNBOUNDED, carry_out
+from service.resources.order import Order, Outcome, Refused
 
 _TIMEOUT = 600.0
-_UNBOUNDED = Limits(2**30, 64, 2**30, 2**30)  # a rollback puts several documents together
 
 
 @dataclass(slots=True)
@@ -60,13 +59,11 @@ async def _replay(db: Session, project_id: UUID, verdict: Verdict) -> None:
         verdict.documents += 1
         order = Order(
             row["dsl"], replayed_id, "replay", row["case_id"], strict=False,
-            change_kind=row["change_kind"],
+            change_kind=row["change_kind"], operation_id=row["id"],
         )  # fmt: skip
-        if order.change_kind in AGAIN and order.case_id is not None:
-            await db.value(sql.cases.reset, project_id=replayed_id, case_id=order.case_id)
         try:
             async with db.transaction():
-                await carry_out(db, order, registry, _UNBOUNDED, row["id"])
+                await carry_out(db, order, registry, UNBOUNDED, Outcome())
         except Refused as refused:
             verdict.refused += [
                 f"{row['id']}: {f.code} {f.line}:{f.column} {f.message}"

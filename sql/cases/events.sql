@@ -12,6 +12,6 @@ SELECT e.id, e.case_id, e.version, e.form, e.verb, e.effect, e.stage, e.argument
  WHERE e.tenant_id = :tenant_id
    AND e.project_id = :project_id
    AND e.case_id = :case_id
-   AND e.id < coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+   AND e.id < least(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
  ORDER BY e.id DESC
  LIMIT :limit

@@ -14,9 +14,9 @@ SELECT c.id, c.case_id, c.case_type, c.title, c.status, c.state, c.priority, c.j
   FROM cases.cases AS c
  WHERE c.tenant_id = :tenant_id
    AND c.project_id = :project_id
-   AND (:status::text IS NULL OR c.status = :status)
-   AND (:state::text IS NULL OR c.state = :state)
-   AND (c.updated_at, c.id) < (coalesce(:after_updated_at::timestamptz, 'infinity'),
-                               coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+   AND CASE WHEN :status::text IS NULL THEN true ELSE c.status = :status END
+   AND CASE WHEN :state::text IS NULL THEN true ELSE c.state = :state END
+   AND (c.updated_at, c.id) < (least(:after_updated_at::timestamptz, 'infinity'),
+                               least(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
  ORDER BY c.updated_at DESC, c.id DESC
  LIMIT :limit

@@ -1,4 +1,4 @@
--- name: cases.note_events :affected
+-- name: cases.note_events :many
 -- Every executed form with its effects.
 -- param: project_id uuid
 -- param: operation_id uuid
@@ -10,3 +10,4 @@ SELECT :tenant_id, :project_id, r.case_id, :operation_id, r.version, r.form, r.v
   FROM jsonb_to_recordset(:rows) AS r (
        case_id text, version int, form int, verb text, effect text, stage int, arguments jsonb, effects jsonb)
  ORDER BY r.form
+RETURNING form

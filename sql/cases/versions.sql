@@ -13,6 +13,6 @@ SELECT v.id, v.case_id, v.version, v.change_kind, v.base_version, encode(v.sha25
  WHERE v.tenant_id = :tenant_id
    AND v.project_id = :project_id
    AND v.case_id = :case_id
-   AND v.version < coalesce(:after_version::int, 2147483647)
+   AND v.version < least(:after_version::int, 2147483647)
  ORDER BY v.version DESC
  LIMIT :limit

@@ -10,4 +10,4 @@ SELECT :tenant_id, coalesce(r.attribute_id, uuidv7()), r.name, coalesce(r.mask, 
     ON CONFLICT (tenant_id, name) DO UPDATE
    SET mask = excluded.mask, group_id = excluded.group_id, domain = coalesce(excluded.domain, d.domain),
        long_description = excluded.long_description, rules = excluded.rules
-RETURNING d.name, old.id IS NULL AS inserted
+RETURNING d.name, d.id AS attribute_id, old.id IS NULL AS inserted

@@ -45,7 +45,7 @@ SELECT (SELECT coalesce(jsonb_object_agg(c.case_id, jsonb_build_object(
            AND (d.id = ANY (:attribute_ids::uuid[]) OR d.name = ANY (:attribute_names::text[]))) AS attributes,
        (SELECT coalesce(jsonb_object_agg(c.number, m.wrong), '{}')
           FROM claimed AS c
-          JOIN cases.dictionary AS d ON d.tenant_id = :tenant_id AND (d.id = c.attribute_id OR d.name = c.name)
+          JOIN cases.dictionary AS d ON d.tenant_id = :tenant_id AND (d.id = c.attribute_id OR (c.attribute_id IS NULL AND d.name = c.name))
          CROSS JOIN LATERAL (SELECT cases.misfit(d.mask, d.rules, c.value) AS wrong OFFSET 0) AS m
          WHERE m.wrong IS NOT NULL) AS misfits,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('owner', l.from_entity, 'owned', l.to_entity,

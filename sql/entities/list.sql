@@ -11,7 +11,7 @@ SELECT e.id, e.entity_id, e.entity_type, e.name, e.jurisdiction, e.case_id, e.pr
   FROM cases.entities AS e
  WHERE e.tenant_id = :tenant_id
    AND e.project_id = :project_id
-   AND (:entity_type::text IS NULL OR e.entity_type = :entity_type)
-   AND e.entity_id > coalesce(:after_entity_id::text, '')
+   AND CASE WHEN :entity_type::text IS NULL THEN true ELSE e.entity_type = :entity_type END
+   AND e.entity_id > greatest(:after_entity_id::text, '')
  ORDER BY e.entity_id
  LIMIT :limit

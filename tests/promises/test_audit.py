@@ -43,6 +43,7 @@ USERS, PROJECTS, MEMBERS, DOCUMENTS, EXECUTIONS, EXPORTS = (
         "users", "projects", "project_members", "document_versions", "agent_executions", "exports",
     )
 )  # fmt: skip
+CASES = "cases.cases"
 INSERT, UPDATE, DELETE, REDACT = "insert", "update", "delete", "redact"
 
 
@@ -61,11 +62,13 @@ class Stage(NamedTuple):
     document: str
     execution: str
     export: str
+    case: str
 
     def path(self, template: str) -> str:
         return template.format(
             user_id=self.other, project_id=self.project, document_id=self.document,
-            execution_id=self.execution, export_id=self.export, email=f"{unique()}@example.org",
+            execution_id=self.execution, export_id=self.export, case_id=self.case,
+            email=f"{unique()}@example.org",
         )  # fmt: skip
 
 
@@ -88,6 +91,7 @@ def project(stage: Stage) -> Json:
 _ONE = "/projects/{project_id}"
 _MEMBER = _ONE + "/members/{user_id}"
 _DOCUMENT = _ONE + "/documents/{document_id}"
+_CASE = _ONE + "/cases/{case_id}"
 _RUNS = _ONE + "/agents/executions"
 _RUN = _RUNS + "/{execution_id}"
 CHANGES = {
@@ -121,6 +125,14 @@ CHANGES = {
     ("POST", _RUN + "/heartbeat"): Change({}),
     ("POST", _ONE + "/exports"): Change({(EXPORTS, INSERT): 1}, lambda _: {"format": "zip"}),
     ("DELETE", _ONE + "/exports/{export_id}"): Change({(EXPORTS, DELETE): 1}),
+    ("POST", "/dsl/parse"): Change({}, lambda _: {"dsl": "(kyc.start)"}),
+    ("POST", "/dsl/format"): Change({}, lambda _: {"dsl": "(kyc.start)"}),
+    ("POST", "/dsl/validate"): Change({}, lambda _: {"dsl": "(kyc.start)"}),
+    ("POST", _ONE + "/dsl/execute"): Change(
+        {(CASES, INSERT): 1, (CASES, UPDATE): 1}, lambda _: {"dsl": '(case.create :case-id "N")'}
+    ),
+    ("POST", _CASE + "/dsl"): Change({(CASES, UPDATE): 1}, lambda _: {"dsl": "(kyc.start)"}),
+    ("POST", _CASE + "/rollback"): Change({(CASES, UPDATE): 3}, lambda _: {"version": 1}),
 }  # fmt: skip
 
 
@@ -142,9 +154,11 @@ def stage(tenant: Tenant) -> Stage:
     runs = f"/projects/{mine}/agents/executions"
     run = ok(tenant.client.post(runs, json={"agent_type": "writer"}), 201)["id"]
     ok(tenant.client.put(f"{runs}/{run}", json={"status": "running"}))
+    case = {"dsl": '(case.create :case-id "C" :title "Case")'}
+    ok(tenant.client.post(f"/projects/{mine}/dsl/execute", json=case))
     return Stage(
         tenant, tenant.caller(user=user["email"]), user["id"], other["id"], mine, deleted,
-        make_document(tenant.client, mine)["id"], run, make_export(tenant.client, mine)["id"],
+        make_document(tenant.client, mine)["id"], run, make_export(tenant.client, mine)["id"], "C",
     )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ from tests.support.server import SQL_DIR, Server
 from tests.support.wait import wait_until
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "cases"
+SAMPLE_NAMES = ("hedge-fund-onboarding", "ubo-five-levels", "isda", "multi-domain")
 TABLES = ("cases", "case_versions", "entities", "entity_links", "case_roles", "case_documents",
           "case_products", "case_events", "attribute_values")  # fmt: skip
 
@@ -96,7 +97,7 @@ def codes(answer: httpx.Response) -> list[str]:
             if f["severity"] == "error"]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["hedge-fund-onboarding", "ubo-five-levels", "isda"])
+@pytest.mark.parametrize("name", SAMPLE_NAMES)
 def test_a_real_document_goes_all_the_way(
     client: httpx.Client, server: Server, module_database: Database, project: str, name: str
 ) -> None:

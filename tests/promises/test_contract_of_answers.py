@@ -101,6 +101,7 @@ def walk(module_database: Database, module_served: Served) -> Walk:
     walk_executions(made)
     walk_audit(made)
     walk_exports(made)
+    walk_cases(made)
     walk_refusals(made)
     return made
 
@@ -282,6 +283,43 @@ def walk_exports(call: Walk) -> None:
     call("GET", file, project, lost, status=409)
     removed = call("POST", every, project, status=202, json={"format": "zip"})["id"]
     call("DELETE", one, project, removed, status=204)
+
+
+def walk_cases(call: Walk) -> None:
+    """Every operation of the case language."""
+    project = call.known["project_id"]
+    text = '(case.create :case-id "C1") (entity.register :id "E1" :type trust) (kyc.start)'
+    for path in ("/dsl/parse", "/dsl/format", "/dsl/validate"):
+        call("POST", path, status=200, json={"dsl": text, "options": {"strict": True}})
+        plain = {"Content-Type": "text/plain"}
+        call("POST", path, status=200, content=text.encode(), headers=plain)
+    call("POST", "/dsl/parse", status=200, json={"dsl": "(case"})
+    call("POST", "/dsl/format", status=422, json={"dsl": "(case"})
+    call("GET", "/dsl/verbs", status=200)
+    call.known |= {"verb": "case.create", "case_id": "C1", "entity_id": "E1", "version": "1"}
+    call("GET", "/dsl/verbs/{verb}", "case.create", status=200)
+    execute = "/projects/{project_id}/dsl/execute"
+    call("POST", execute, project, status=200, json={"dsl": text, "options": {"dry_run": True}})
+    call("POST", execute, project, status=200, json={"dsl": text})
+    call("POST", execute, project, status=422, json={"dsl": text})
+    one = "/projects/{project_id}/cases/{case_id}"
+    call("POST", one + "/dsl", project, "C1", status=200, json={"dsl": "(kyc.start)"})
+    stale = {"If-Match": '"1"'}
+    call("POST", one + "/dsl", project, "C1", status=409, json={"dsl": "(kyc.start)"},
+         headers=stale)  # fmt: skip
+    call("POST", one + "/rollback", project, "C1", status=200, json={"version": 1})
+    call("POST", one + "/rollback", project, "C1", status=404, json={"version": 9})
+    unchanged(call, one, project, "C1")
+    call("GET", one + "/diff", project, "C1", status=200, params={"from": 1, "to": 2})
+    call("GET", one + "/versions/{version}", project, "C1", "1", status=200)
+    lists(call, "/projects/{project_id}/cases", project)
+    lists(call, one + "/versions", project, "C1")
+    lists(call, one + "/events", project, "C1")
+    lists(call, "/projects/{project_id}/dsl/operations", project)
+    lists(call, "/projects/{project_id}/entities", project)
+    entity = "/projects/{project_id}/entities/{entity_id}"
+    call("GET", entity, project, "E1", status=200)
+    call("GET", entity + "/ownership", project, "E1", status=200)
 
 
 def unchanged(call: Walk, path: str, *ids: str, **options: Any) -> None:

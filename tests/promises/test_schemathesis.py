@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from service.resources import ENDPOINTS
 from tests.conftest import Served
-from tests.promises.helpers import make_document, make_execution, make_project, make_user
+from tests.promises.helpers import make_document, make_execution, make_project, make_user, ok
 from tests.support.cluster import Database
 
 pytestmark = pytest.mark.xdist_group("schemathesis")  # one server for all
@@ -67,8 +67,11 @@ class Aimed:
         project = make_project(client, created_by=user)["id"]
         document = make_document(client, project)["id"]
         ended = make_execution(client, project, "cancelled")["id"]  # its events have an end
+        text = '(case.create :case-id "C") (entity.register :id "E" :type trust)'
+        ok(client.post(f"/projects/{project}/dsl/execute", json={"dsl": text}))
         self._ids = {
             "user_id": user, "project_id": project, "document_id": document, "execution_id": ended,
+            "case_id": "C", "entity_id": "E", "version": "1", "verb": "kyc.start",
         }  # fmt: skip
 
     def aim(self, case: Case[Any]) -> None:
