@@ -38,6 +38,106 @@ class _audit:
         def __call__(self, *, row_id: UUID, table: str | None = ..., actor: str | None = ..., since: datetime | None = ..., until: datetime | None = ...) -> Page: ...
     list_of_row: _list_of_row
 
+class _cases:
+    class _append(QueryName):
+        def __call__(self, *, project_id: UUID, operation_id: UUID, rows: Json) -> Affected: ...
+    append: _append
+    class _assign_roles(QueryName):
+        def __call__(self, *, project_id: UUID, rows: Json) -> Many: ...
+    assign_roles: _assign_roles
+    class _create(QueryName):
+        def __call__(self, *, project_id: UUID, rows: Json) -> Many: ...
+    create: _create
+    class _current(QueryName):
+        def __call__(self, *, project_id: UUID, case_id: str) -> Value: ...
+    current: _current
+    class _differences(QueryName):
+        def __call__(self, *, stored_id: UUID, replayed_id: UUID) -> Many: ...
+    differences: _differences
+    class _events(QueryName):
+        def __call__(self, *, project_id: UUID, case_id: str) -> Page: ...
+    events: _events
+    class _get(QueryName):
+        def __call__(self, *, project_id: UUID, case_id: str) -> One: ...
+    get: _get
+    class _history(QueryName):
+        def __call__(self, *, project_id: UUID) -> Many: ...
+    history: _history
+    class _list(QueryName):
+        def __call__(self, *, project_id: UUID, status: str | None = ..., state: str | None = ...) -> Page: ...
+    list: _list
+    class _note_events(QueryName):
+        def __call__(self, *, project_id: UUID, operation_id: UUID, rows: Json) -> Many: ...
+    note_events: _note_events
+    class _projects(QueryName):
+        def __call__(self) -> Many: ...
+    projects: _projects
+    class _put_documents(QueryName):
+        def __call__(self, *, project_id: UUID, rows: Json) -> Many: ...
+    put_documents: _put_documents
+    class _reset(QueryName):
+        def __call__(self, *, project_id: UUID, case_id: str) -> Many: ...
+    reset: _reset
+    class _set_products(QueryName):
+        def __call__(self, *, project_id: UUID, rows: Json) -> Many: ...
+    set_products: _set_products
+    class _take_turn(QueryName):
+        def __call__(self, *, project_id: UUID, names: list[str], case_ids: list[str]) -> Many: ...
+    take_turn: _take_turn
+    class _texts(QueryName):
+        def __call__(self, *, project_id: UUID, case_id: str, version: int) -> Many: ...
+    texts: _texts
+    class _transition(QueryName):
+        def __call__(self, *, project_id: UUID, rows: Json) -> Many: ...
+    transition: _transition
+    class _update(QueryName):
+        def __call__(self, *, project_id: UUID, rows: Json) -> Many: ...
+    update: _update
+    class _version(QueryName):
+        def __call__(self, *, project_id: UUID, case_id: str, version: int) -> One: ...
+    version: _version
+    class _versions(QueryName):
+        def __call__(self, *, project_id: UUID, case_id: str) -> Page: ...
+    versions: _versions
+
+class _dictionary:
+    class _create(QueryName):
+        def __call__(self, *, name: str, mask: str, group_id: str | None = ..., rules: Json | None = ..., domain: str | None = ..., long_description: str | None = ..., sensitivity: str | None = ..., source: Json | None = ..., sink: Json | None = ...) -> One: ...
+    create: _create
+    class _define(QueryName):
+        def __call__(self, *, rows: Json) -> Many: ...
+    define: _define
+    class _delete(QueryName):
+        def __call__(self, *, attribute_id: UUID, expected_version: int | None = ...) -> Affected: ...
+    delete: _delete
+    class _get(QueryName):
+        def __call__(self, *, attribute_id: UUID) -> One: ...
+    get: _get
+    class _list(QueryName):
+        def __call__(self, *, group_id: str | None = ..., mask: str | None = ...) -> Page: ...
+    list: _list
+    class _resolve(QueryName):
+        def __call__(self, *, claims: Json) -> Many: ...
+    resolve: _resolve
+    class _search(QueryName):
+        def __call__(self, *, q: str, group_id: str | None = ..., mask: str | None = ...) -> Page: ...
+    search: _search
+    class _set_values(QueryName):
+        def __call__(self, *, project_id: UUID, rows: Json) -> Many: ...
+    set_values: _set_values
+    class _subject(QueryName):
+        def __call__(self, *, project_id: UUID, subject_kind: str, subject_id: str) -> Value: ...
+    subject: _subject
+    class _update(QueryName):
+        def __call__(self, *, attribute_id: UUID, expected_version: int | None = ..., name: str | None = ..., mask: str | None = ..., group_id: str | None = ..., rules: Json | None = ..., domain: str | None = ..., long_description: str | None = ..., sensitivity: str | None = ..., source: Json | None = ..., sink: Json | None = ...) -> One: ...
+    update: _update
+    class _values(QueryName):
+        def __call__(self, *, project_id: UUID, subject_kind: str, subject_id: str) -> Page: ...
+    values: _values
+    class _version(QueryName):
+        def __call__(self, *, attribute_id: UUID) -> Value: ...
+    version: _version
+
 class _documents:
     class _annotate(QueryName):
         def __call__(self, *, project_id: UUID, document_id: UUID, expected_revision: int | None = ..., metadata: Json | None = ..., readability_score: float | None = ..., grammar_score: float | None = ...) -> One: ...
@@ -81,6 +181,40 @@ class _documents:
     class _search_count(QueryName):
         def __call__(self, *, project_id: UUID, q: str, document_type: str | None = ..., latest_only: bool) -> Value: ...
     search_count: _search_count
+
+class _dsl:
+    class _facts(QueryName):
+        def __call__(self, *, project_id: UUID, case_ids: list[str], entity_ids: list[str], document_ids: list[str], attribute_ids: list[UUID], attribute_names: list[str], claims: Json, owned: list[str]) -> One: ...
+    facts: _facts
+    class _operation_id(QueryName):
+        def __call__(self) -> Value: ...
+    operation_id: _operation_id
+    class _operations(QueryName):
+        def __call__(self, *, project_id: UUID, outcome: str | None = ...) -> Page: ...
+    operations: _operations
+    class _record(QueryName):
+        def __call__(self, *, project_id: UUID, operation_id: UUID, kind: str, case_id: str | None = ..., outcome: str, dsl: str, keep_text: bool, forms: int, errors: Json, stages: Json, rows: Json, cases: Json) -> Affected: ...
+    record: _record
+    class _verbs(QueryName):
+        def __call__(self) -> Many: ...
+    verbs: _verbs
+
+class _entities:
+    class _get(QueryName):
+        def __call__(self, *, project_id: UUID, entity_id: str) -> One: ...
+    get: _get
+    class _link(QueryName):
+        def __call__(self, *, project_id: UUID, rows: Json) -> Many: ...
+    link: _link
+    class _list(QueryName):
+        def __call__(self, *, project_id: UUID, entity_type: str | None = ...) -> Page: ...
+    list: _list
+    class _ownership(QueryName):
+        def __call__(self, *, project_id: UUID, entity_id: str, depth: int, threshold: Decimal) -> One: ...
+    ownership: _ownership
+    class _upsert(QueryName):
+        def __call__(self, *, project_id: UUID, rows: Json) -> Many: ...
+    upsert: _upsert
 
 class _events:
     class _after(QueryName):
@@ -405,7 +539,11 @@ class _users:
 
 class Tree:
     audit: _audit
+    cases: _cases
+    dictionary: _dictionary
     documents: _documents
+    dsl: _dsl
+    entities: _entities
     events: _events
     executions: _executions
     explain: _explain
