@@ -148,6 +148,7 @@ def _check_version(order: Order, checked: Checked, current: dict[str, int]) -> N
 
 
 async def _reset(db: Session, order: Order, outcome: Outcome) -> None:
+    assert order.case_id is not None  # noqa: S101  (an order that is carried out again has one)
     rows = await db.fetch(sql.cases.reset, project_id=order.project_id, case_id=order.case_id)
     for row in rows:
         outcome.tally(row["of_table"], updated=row["updated"], deleted=row["deleted"])
@@ -169,6 +170,7 @@ async def record(db: Session, order: Order, outcome: str, told: Outcome) -> None
     """Write down what came through the gateway; of what was not done, no rows and no versions."""
     done = outcome in ("committed", "dry_run")
     errors = [] if done else [f for f in told.findings if f.severity == "error"]
+    assert told.operation_id is not None  # noqa: S101  (given before anything is written down)
     await db.execute(
         sql.dsl.record, project_id=order.project_id, operation_id=told.operation_id,
         kind=order.kind, case_id=order.case_id, outcome=outcome, dsl=order.text.replace("\0", ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -93,23 +94,24 @@ async def write(
             _count(counts, form, table, 0, 0)
     # only now, with all rows locked: the order of the ids is an order in which the documents can be
     # carried out again
-    outcome.operation_id = order.operation_id or await db.value(sql.dsl.operation_id)
+    operation_id: UUID = order.operation_id or await db.value(sql.dsl.operation_id)
+    outcome.operation_id = operation_id
     versions = _versions(order, checked, planned, current)
     if versions:
         await db.execute(
-            sql.cases.append, project_id=order.project_id, operation_id=outcome.operation_id,
+            sql.cases.append, project_id=order.project_id, operation_id=operation_id,
             rows=encode(versions),
         )  # fmt: skip
     outcome.tally("case_versions", len(versions))
     outcome.keep_text = len(versions) != 1
     numbers = {row["case_id"]: row["version"] for row in versions}
     outcome.cases = [{"case_id": name, "version": numbers[name]} for name in planned.cases]
-    await _note_events(db, order, planned, numbers, counts, outcome)
+    await _note_events(db, order, planned, numbers, counts, operation_id, outcome)
 
 
 async def _note_events(
     db: Session, order: Order, planned: Plan, numbers: dict[str, int], counts: _Counts,
-    outcome: Outcome,
+    operation_id: UUID, outcome: Outcome,
 ) -> None:  # fmt: skip
     outcome.forms = [
         {"form": e["form"], "verb": e["verb"], "effects": _listed(counts.get(e["form"], {}))}
@@ -120,7 +122,7 @@ async def _note_events(
         for event, form in zip(planned.events, outcome.forms, strict=True)
     ]
     rows = await db.fetch(
-        sql.cases.note_events, project_id=order.project_id, operation_id=outcome.operation_id,
+        sql.cases.note_events, project_id=order.project_id, operation_id=operation_id,
         rows=encode(events),
     )  # fmt: skip
     noted = {row["form"] for row in rows}

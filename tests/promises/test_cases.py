@@ -109,7 +109,8 @@ def test_a_real_document_goes_all_the_way(
     assert told["committed"] is True
     assert [f for f in told["findings"] if f["severity"] == "error"] == []
     counted = {table: n for table, n in stored(module_database, project).items() if n}
-    assert counted == {t: r["inserted"] for t, r in told["rows"].items() if r["inserted"]}
+    inserted = {t: r["inserted"] for t, r in told["rows"].items() if r["inserted"]}
+    assert counted == {t: n for t, n in inserted.items() if t != "dictionary"}
     per_form: Counter[str] = Counter()
     for form in told["forms"]:
         for effect in form["effects"]:
@@ -163,7 +164,9 @@ def test_a_case_is_appended_to_compared_and_taken_back(
         '(case.update :case-id "CBU-MERIDIAN-2026" :title "Other" :colour "red")\n'
         '(case.approve :case-id "CBU-MERIDIAN-2026")\n'
     )
-    answer = append(client, project, case, change, {"If-Match": '"1"'})
+    answer = append(
+        client, project, case, change, {"If-Match": '"1"', "Accept-Encoding": "identity"}
+    )
     assert answer.headers["etag"] == '"2"'
     assert ok(answer)["cases"] == [{"case_id": case, "version": 2}]
     changed = ok(client.get(url))
