@@ -120,6 +120,8 @@ def _values(row: dict[str, Any], names: dict[str, str]) -> list[dict[str, Any]]:
 
 def _fold(group: Group, keyed: dict[tuple[Any, ...], int], row: dict[str, Any]) -> None:
     key = tuple(row.get(name) for name in ORDER[group.effect])
+    if group.effect == "value.set" and row["attribute_id"] is None:
+        key += (row["name"],)  # an attribute that this document defines has no id yet
     at = keyed.get(key) if key else None
     if at is None:
         keyed[key] = len(group.rows)

@@ -168,3 +168,17 @@ def test_cycles_and_sums() -> None:
     chain = [link(f"c{n}", f"c{n + 1}", 60) for n in range(5000)]  # deeper than recursion goes
     assert sorted(map(sorted, cycles([*ring, *chain]))) == [["0", "1", "2", "3", "4"]]
     assert totals([link("a", "c", 60), link("b", "c", 50)]) == {"c": Decimal(110)}
+
+
+def test_values_of_attributes_that_the_document_defines_are_rows_of_their_own() -> None:
+    made = planned(
+        '(attributes.define :name "new.one" :mask "string") (attributes.define :name "new.two")'
+        '(values.bind :case-id "OPEN-1" :bindings {"new.one" "a" "new.two" "b"})'
+        '(values.bind :case-id "OPEN-1" :bindings {"new.one" "c"})'
+    )
+    (values,) = [group for group in made.groups if group.effect == "value.set"]
+    assert [(row["name"], row["value"]) for row in values.rows] == [
+        ("new.one", "c"),
+        ("new.two", "b"),
+    ]
+    assert values.folded == [(3, 2)]

@@ -107,6 +107,11 @@ _VERBS = r"""[
     {"name": "case-id", "type": "case-ref"},
     {"name": "product", "type": "string", "aliases": ["product-id"]},
     {"name": "services", "type": "list of string"}]},
+{"name": "attributes.define", "domain": "attributes", "summary": "Defines an attribute.",
+     "effect": "attribute.define", "preset": {"mask": "string"}, "arguments": [
+    {"name": "case-id", "type": "case-ref"},
+    {"name": "name", "type": "string", "required": true},
+    {"name": "mask", "type": "enum[string|integer|date]", "aliases": ["type"]}]},
 {"name": "values.bind", "domain": "values", "summary": "Binds values to attributes.",
      "effect": "value.set", "preset": {"state": "resolved"}, "at_least": 1, "arguments": [
     {"name": "case-id", "type": "case-ref"},
