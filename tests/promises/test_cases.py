@@ -6,8 +6,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import subprocess
-import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -23,11 +21,13 @@ from service.app import pool_options
 from service.database.pool import Pool
 from service.database.queries import load
 from service.database.session import Engine, Identity
+from service.database.tree import sql
 from service.dsl.brackets import Limits
 from service.dsl.parser import parse
 from service.dsl.registry import Registry
 from service.resources.gateway import carry_out
 from service.resources.order import Order, Outcome
+from service.resources.replay import Verdict, verify
 from service.settings import Settings
 from tests.conftest import Served, Tenants
 from tests.promises.helpers import Json, make_project, ok, problem, walk
@@ -82,13 +82,36 @@ def stored(database: Database, project: str) -> dict[str, int]:
     }
 
 
-def verify(server: Server, project: str) -> Json:
+def verdict(database: Database, project: str) -> Verdict:
+    """What a replay of a project's documents says."""
+
+    async def work() -> Verdict:
+        pool = Pool(pool_options(Settings(database_url=database.app_dsn)))
+        await pool.open()
+        try:
+            engine = Engine(pool, load(SQL_DIR))
+            return await verify(engine, Identity(tenant_of(database, project), "t"), UUID(project))
+        finally:
+            await pool.close(5.0)
+
+    return asyncio.run(work())
+
+
+def same(database: Database, project: str, documents: int | None = None) -> bool:
+    """Whether the tables are what so many documents say; the reasons when they are not."""
+    found = verdict(database, project)
+    assert found.same, (found.differences, found.refused)
+    return documents is None or found.documents == documents
+
+
+def tenant_of(database: Database, project: str) -> UUID:
+    ((tenant,),) = database.psql("SELECT tenant_id FROM workspace.projects WHERE id = %s", project)
+    return UUID(str(tenant))
+
+
+def told_by_the_command(server: Server, project: str) -> Json:
     """What `quarry cases verify` says of a project; its exit code must agree."""
-    command = [sys.executable, "-m", "service", "cases", "verify", "--tenant", "acme",
-               "--project", project, "--json"]  # fmt: skip
-    done = subprocess.run(
-        command, env=server.environment, capture_output=True, text=True, check=False
-    )
+    done = server.quarry("cases", "verify", "--tenant", "acme", "--project", project, "--json")
     assert done.stdout, done.stderr
     (told,) = json.loads(done.stdout).values()
     assert done.returncode == (0 if told["same"] else 1), done.stderr
@@ -102,7 +125,7 @@ def codes(answer: httpx.Response) -> list[str]:
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
 def test_a_real_document_goes_all_the_way(
-    client: httpx.Client, server: Server, module_database: Database, project: str, name: str
+    client: httpx.Client, module_database: Database, project: str, name: str
 ) -> None:
     text = sample(name)
     told = ok(execute(client, project, text))
@@ -125,8 +148,7 @@ def test_a_real_document_goes_all_the_way(
         assert seen["current_version"] == case["version"] == 1
         assert len(walk(client, f"{url}/events")) > 5
     assert texts == [text] or len(texts) == 2
-    replayed = verify(server, project)
-    assert (replayed["same"], replayed["documents"]) == (True, 1)
+    assert same(module_database, project, 1)
     for case in told["cases"]:
         change = f'(case.update :case-id "{case["case_id"]}" :title "Changed")'
         assert ok(append(client, project, case["case_id"], change))["cases"][0]["version"] == 2
@@ -140,7 +162,7 @@ def test_a_real_document_goes_all_the_way(
     assert {t: n for t, n in after.items() if n and t not in history} == {
         t: n for t, n in counted.items() if t not in history
     }
-    assert verify(server, project)["same"]
+    assert same(module_database, project)
 
 
 def test_the_onboarding_of_a_fund_is_as_long_as_real_ones() -> None:
@@ -184,12 +206,12 @@ def test_a_case_is_appended_to_compared_and_taken_back(
     assert client.get(f"/projects/{project}/entities/NEW").status_code == 404
     kinds = [v["change_kind"] for v in ok(client.get(f"{url}/versions"))["items"]]
     assert kinds == ["rollback", "append", "new"]
-    assert verify(server, project)["same"]
+    assert told_by_the_command(server, project)["same"]
     module_database.psql(
         "UPDATE cases.entities SET name = 'tampered' WHERE project_id = %s AND entity_id = 'DELACROIX'",
         project,
     )
-    told = verify(server, project)
+    told = told_by_the_command(server, project)
     assert {d["table"] for d in told["differences"]} == {"entities"}
     assert len(told["differences"]) == 2
 
@@ -212,7 +234,7 @@ def test_ownership_through_five_levels_and_a_circle(client: httpx.Client, projec
 
 
 def test_a_document_about_two_cases_gives_each_its_version(
-    client: httpx.Client, server: Server, project: str
+    client: httpx.Client, module_database: Database, project: str
 ) -> None:
     text = (
         '(entity.register :entity-id "E" :entity-type fund)\n'
@@ -224,7 +246,7 @@ def test_a_document_about_two_cases_gives_each_its_version(
     own = ok(client.get(f"/projects/{project}/cases/B/versions/1"))["dsl"]
     assert own == '(case.create :case-id "B")\n(kyc.start)\n'
     ok(execute(client, project, '(entity.register :entity-id "LOOSE" :entity-type trust)'))
-    assert verify(server, project)["same"]
+    assert same(module_database, project)
 
 
 REFUSED = {
@@ -421,7 +443,7 @@ def test_a_verb_of_a_known_effect_takes_a_row_and_no_python(
 
 
 def test_a_replacement_is_all_that_a_case_says(
-    client: httpx.Client, server: Server, project: str
+    client: httpx.Client, module_database: Database, project: str
 ) -> None:
     ok(execute(
         client, project,
@@ -447,11 +469,11 @@ def test_a_replacement_is_all_that_a_case_says(
     versions = ok(client.get(f"/projects/{project}/cases/A/versions"))["items"]
     assert [v["change_kind"] for v in versions] == ["replace", "new"]
     assert ok(client.get(f"/projects/{project}/cases/A/diff"))["diff"].count("\n-(") == 1
-    assert verify(server, project)["same"]
+    assert same(module_database, project)
 
 
 def test_documents_at_once_leave_what_their_replay_leaves(
-    client: httpx.Client, server: Server, module_database: Database, project: str
+    client: httpx.Client, module_database: Database, project: str
 ) -> None:
     """Cases and entities that several clients make and change at the same time."""
 
@@ -481,8 +503,7 @@ def test_documents_at_once_leave_what_their_replay_leaves(
     assert statuses.keys() <= {200, 422}  # of those who create the same case, one does
     assert statuses[200] > 30
     assert stored(module_database, project)["case_versions"] == statuses[200]
-    told = verify(server, project)
-    assert (told["same"], told["documents"]) == (True, statuses[200]), told
+    assert same(module_database, project, statuses[200])
 
 
 def test_two_documents_cannot_pass_100_percent_together(
@@ -509,18 +530,14 @@ def test_two_documents_cannot_pass_100_percent_together(
 def test_the_number_of_statements_does_not_grow_with_the_forms(
     module_database: Database, client: httpx.Client, project: str
 ) -> None:
-    ((tenant,),) = module_database.psql(
-        "SELECT tenant_id FROM workspace.projects WHERE id = %s", project
-    )
+    tenant = tenant_of(module_database, project)
 
     async def calls(count: int) -> int:
         pool = Pool(pool_options(Settings(database_url=module_database.app_dsn)))
         await pool.open()
         try:
             engine = Engine(pool, load(SQL_DIR))
-            db = engine.session(Identity(UUID(str(tenant)), "test"), "r", 60.0)
-            from service.database.tree import sql
-
+            db = engine.session(Identity(tenant, "test"), "r", 60.0)
             registry = Registry.from_json(await db.many(sql.dsl.verbs))
             text = f'(case.create :case-id "N{count}")' + "".join(
                 f'(entity.register :entity-id "E{count}-{n}" :entity-type trust)'
