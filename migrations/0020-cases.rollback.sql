@@ -6,7 +6,7 @@ SET LOCAL statement_timeout = '60s';
 
 SET LOCAL ROLE quarry_owner;
 
-DROP FUNCTION cases.take_turn(uuid, text[], text[]);
+DROP FUNCTION cases.take_turn(uuid, text[]);
 
 DROP FUNCTION cases.reset_case(uuid, text);
 

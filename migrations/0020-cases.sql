@@ -1061,28 +1061,19 @@ GRANT EXECUTE ON FUNCTION cases.reset_case(uuid, text) TO quarry_app;
 -- Documents that speak of the same case, entity or document go one after the other. So what one finds is
 -- what it changes, two of them cannot wait for each other in a circle, and the order of their operations
 -- is one in which they can be executed again. 256 locks at most, however many names a document has.
--- The versions are read by a statement of its own, which sees what the ones before have committed.
-CREATE FUNCTION cases.take_turn(project uuid, names text[], case_ids text[])
-    RETURNS TABLE (case_id text, current_version integer)
+CREATE FUNCTION cases.take_turn(project uuid, names text[]) RETURNS void
     LANGUAGE plpgsql
 AS $$
-#variable_conflict use_column
 DECLARE
     place integer;
 BEGIN
-    FOR place IN SELECT DISTINCT hashtext(n.name) & 255 AS place FROM unnest(names) AS n (name) ORDER BY 1
+    FOR place IN SELECT DISTINCT hashtext(n.name) & 255 FROM unnest(names) AS n (name) ORDER BY 1
     LOOP
         PERFORM pg_advisory_xact_lock(hashtextextended(project::text, place));
     END LOOP;
-    RETURN QUERY
-        SELECT c.case_id, c.current_version
-          FROM cases.cases AS c
-         WHERE c.tenant_id = core.current_tenant() AND c.project_id = project AND c.case_id = ANY (case_ids)
-         ORDER BY c.case_id
-           FOR NO KEY UPDATE;
 END
 $$;
 
-COMMENT ON FUNCTION cases.take_turn(uuid, text[], text[]) IS 'Waits until no other transaction works on these names; answers the versions of these cases, whose rows are locked.';
+COMMENT ON FUNCTION cases.take_turn(uuid, text[]) IS 'Waits until no other transaction works on these names of a project.';
 
-GRANT EXECUTE ON FUNCTION cases.take_turn(uuid, text[], text[]) TO quarry_app;
+GRANT EXECUTE ON FUNCTION cases.take_turn(uuid, text[]) TO quarry_app;

@@ -84,6 +84,9 @@ def _problem() -> Json:
             "code": text | {"enum": list(CODES), "description": meanings},
             "request_id": text,
             "errors": {"type": "array", "items": schema_ref("FieldError")},
+            "findings": {"type": "array", "items": schema_ref("Finding")},
+            "case_id": text | {"description": "The case whose version is another."},
+            "current_version": {"type": "integer"},
             "constraint": text | {"description": "The rule of the database that refused it."},
             "component": text | {"description": "What is not ready."},
             "components": {"type": "object", "additionalProperties": text},
@@ -93,6 +96,32 @@ def _problem() -> Json:
 
 SCHEMAS: dict[str, Json] = {
     "Problem": _problem(),
+    "Finding": {
+        "type": "object",
+        "description": "Something in a document of the case language.",
+        "required": [
+            "severity",
+            "code",
+            "message",
+            "line",
+            "column",
+            "offset",
+            "length",
+            "form",
+        ],
+        "properties": {
+            "severity": {"enum": ["error", "warning"]},
+            "code": {"type": "string"},
+            "message": {"type": "string"},
+            "line": {"type": "integer", "description": "From 1."},
+            "column": {"type": "integer", "description": "From 1, in characters."},
+            "offset": {"type": "integer", "description": "From 0, in characters."},
+            "length": {"type": "integer"},
+            "form": {"type": ["integer", "null"], "description": "From 0; null: outside of all."},
+            "expected": {"type": "string"},
+            "suggestion": {"type": "string"},
+        },
+    },
     "FieldError": {
         "type": "object",
         "description": "One part of the request that is at fault.",
@@ -124,6 +153,10 @@ PARAMETERS: dict[str, Json] = {
     "IfMatchOptional": _parameter(
         "If-Match", "The ETag of what you have seen: 412 when it is another by now.",
         pattern=r'^(\*|"[0-9]{1,18}")$',
+    ),
+    "IfMatchVersion": _parameter(
+        "If-Match", "The version of the case that you have seen: 409 when it is another by now.",
+        pattern=r'^(\*|"[0-9]{1,18}(-gzip)?")$',
     ),
     "IfNoneMatch": _parameter(
         "If-None-Match", "The ETag of what you have: 304 when it is current."

@@ -182,7 +182,7 @@ ENDPOINTS = [
     Endpoint("GET", _ONE, get, READ, "One case", "cases", answers="cases.get", etag=True),
     Endpoint("POST", _ONE + "/dsl", append, WRITE, "Append a document to a case", "cases",
              body=DslDocument, schema=EXECUTED, query=OPTIONS, timeout_ms=TIMEOUT_MS,
-             problems=EXECUTE_PROBLEMS, accepts=ACCEPTS),
+             problems=EXECUTE_PROBLEMS, accepts=ACCEPTS, headers=("IfMatchVersion",)),
     Endpoint("GET", _ONE + "/versions", versions, READ, "The versions of a case", "cases",
              answers="cases.versions", query=dict(PAGING)),
     Endpoint("GET", _ONE + "/versions/{version}", version, READ, "One version of a case", "cases",
@@ -192,7 +192,7 @@ ENDPOINTS = [
                                   "to": _version("Default: the last one.")}),
     Endpoint("POST", _ONE + "/rollback", rollback, WRITE, "Back to an older version", "cases",
              body=CaseRollback, schema=EXECUTED, timeout_ms=TIMEOUT_MS,
-             problems=EXECUTE_PROBLEMS),
+             problems=EXECUTE_PROBLEMS, headers=("IfMatchVersion",)),
     Endpoint("GET", _ONE + "/events", events, READ, "Every form that was executed", "cases",
              answers="cases.events", query=dict(PAGING)),
 ]  # fmt: skip

@@ -30,6 +30,7 @@ from service.http.inputs import (
     query,
     raw_body,
 )
+from service.http.openapi_parts import schema_ref
 from service.http.problems import Problem
 from service.http.routing import Endpoint
 from service.resources import gateway
@@ -160,18 +161,7 @@ async def verb(request: Request) -> Response:
     return Answer(msgspec.json.encode(found))
 
 
-_FINDING = {
-    "type": "object",
-    "required": ["severity", "code", "message", "line", "column", "offset", "length", "form"],
-    "properties": {
-        "severity": {"enum": ["error", "warning"]}, "code": {"type": "string"},
-        "message": {"type": "string"}, "line": {"type": "integer"}, "column": {"type": "integer"},
-        "offset": {"type": "integer"}, "length": {"type": "integer"},
-        "form": {"type": ["integer", "null"]}, "expected": {"type": "string"},
-        "suggestion": {"type": "string"},
-    },
-}  # fmt: skip
-FINDINGS = {"type": "array", "items": _FINDING}
+FINDINGS = {"type": "array", "items": schema_ref("Finding")}
 _PARSED: dict[str, Any] = {
     "type": "object", "required": ["valid", "ast", "findings"],
     "properties": {"valid": {"type": "boolean"}, "ast": {"type": "array"}, "findings": FINDINGS},

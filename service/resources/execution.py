@@ -191,7 +191,7 @@ _P = "/projects/{project_id}"
 ENDPOINTS = [
     Endpoint("POST", _P + "/dsl/execute", execute, WRITE, "Carry a document out, all or nothing",
              "dsl", body=DslDocument, schema=EXECUTED, query=OPTIONS, timeout_ms=TIMEOUT_MS,
-             problems=EXECUTE_PROBLEMS, accepts=ACCEPTS),
+             problems=EXECUTE_PROBLEMS, accepts=ACCEPTS, headers=("IfMatchVersion",)),
     Endpoint("GET", _P + "/dsl/operations", operations, READ, "What came through the gateway",
              "dsl", answers="dsl.operations",
              query={"outcome": one_of("Only this outcome.", "committed", "dry_run", "refused",

@@ -127,9 +127,12 @@ async def _take_turn(db: Session, order: Order, checked: Checked) -> dict[str, i
     }  # fmt: skip
     cases = wanted.cases | ({order.case_id} if order.case_id is not None else set())
     named = cases | wanted.entities | wanted.owned | wanted.documents
+    names = _storable(named | entities | documents | subjects)
+    if names:
+        await db.value(sql.cases.take_turn, project_id=order.project_id, names=names)
+    # a statement of its own, which sees what the ones before have committed
     rows = await db.fetch(
-        sql.cases.take_turn, project_id=order.project_id, case_ids=_storable(cases),
-        names=_storable(named | entities | documents | subjects),
+        sql.cases.lock, project_id=order.project_id, case_ids=_storable(cases)
     )  # fmt: skip
     current = {row["case_id"]: row["current_version"] for row in rows}
     _check_version(order, checked, current)

@@ -285,6 +285,16 @@ def walk_exports(call: Walk) -> None:
     call("DELETE", one, project, removed, status=204)
 
 
+OF_ALL_EFFECTS = """
+(case.create :case-id "C2") (case.update :case-id "C1" :title "One")
+(attributes.define :name "walk.colour") (entity.register :id "E2" :type trust)
+(document.catalog :document-id "D1" :document-type "passport") (entity.link :from "E1" :to "E2" :type "x")
+(role.assign :entity "E1" :role "client") (products.add :product "CUSTODY")
+(values.bind :entity "E1" :bindings {"walk.colour" "red"})
+(workflow.transition :case-id "C2" :to-state "in_review")
+"""
+
+
 def walk_cases(call: Walk) -> None:
     """Every operation of the case language."""
     project = call.known["project_id"]
@@ -303,11 +313,13 @@ def walk_cases(call: Walk) -> None:
     call("POST", execute, project, status=200, json={"dsl": text})
     call("POST", execute, project, status=422, json={"dsl": text})
     one = "/projects/{project_id}/cases/{case_id}"
-    call("POST", one + "/dsl", project, "C1", status=200, json={"dsl": "(kyc.start)"})
+    call("POST", one + "/dsl", project, "C1", status=200, json={"dsl": OF_ALL_EFFECTS})
+    more = OF_ALL_EFFECTS.replace("C2", "C3")
+    call("POST", execute, project, status=200, json={"dsl": more})
     stale = {"If-Match": '"1"'}
     call("POST", one + "/dsl", project, "C1", status=409, json={"dsl": "(kyc.start)"},
          headers=stale)  # fmt: skip
-    call("POST", one + "/rollback", project, "C1", status=200, json={"version": 1})
+    call("POST", one + "/rollback", project, "C1", status=200, json={"version": 2})
     call("POST", one + "/rollback", project, "C1", status=404, json={"version": 9})
     unchanged(call, one, project, "C1")
     call("GET", one + "/diff", project, "C1", status=200, params={"from": 1, "to": 2})
