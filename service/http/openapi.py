@@ -34,6 +34,7 @@ from service.http.routing import Endpoint
 JSON, NDJSON, PROBLEM = "application/json", "application/x-ndjson", "application/problem+json"
 
 _TEXT_IDS = {"case_id", "entity_id"}  # given by documents, not by the database
+_PATTERNS = {"verb": r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)?$", "version": "^[0-9]{1,9}$"}
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _PROBLEM_HEADERS = {
     401: ("WWW-Authenticate",),
@@ -366,10 +367,15 @@ def _tags(endpoints: Sequence[Endpoint]) -> list[Json]:
     ]
 
 
+def _path_schema(name: str) -> Json:
+    if name in _PATTERNS:
+        return of_type("text") | {"pattern": _PATTERNS[name]}
+    return of_type("uuid" if name.endswith("_id") and name not in _TEXT_IDS else "text")
+
+
 def _parameters(endpoint: Endpoint) -> list[Json]:
     found: list[Json] = [
-        {"name": name, "in": "path", "required": True,
-         "schema": of_type("uuid" if name.endswith("_id") and name not in _TEXT_IDS else "text")}
+        {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
         for name in _PATH_PARAMETER.findall(endpoint.path)
     ]  # fmt: skip
     found += [
