@@ -3,6 +3,7 @@
 -- param: project_id uuid
 -- param: operation_id uuid
 -- param: rows jsonb             [{"case_id", "version", "dsl", "ast", "change_kind", "base_version"?}, …]
+-- budget: 20 buffers
 INSERT INTO cases.case_versions (
        tenant_id, project_id, case_id, version, dsl, ast, change_kind, base_version, operation_id)
 SELECT :tenant_id, :project_id, r.case_id, r.version, r.dsl, r.ast, r.change_kind, r.base_version,

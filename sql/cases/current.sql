@@ -2,6 +2,7 @@
 -- The number of a case's last version; no row when there is no such case in a live project.
 -- param: project_id uuid
 -- param: case_id text
+-- budget: 50 buffers
 SELECT c.current_version
   FROM cases.cases AS c
  WHERE c.tenant_id = :tenant_id

@@ -3,6 +3,7 @@
 -- param: stored_id uuid
 -- param: replayed_id uuid
 -- null: stored, replayed
+-- budget: 500 buffers
 WITH rows (project_id, of_table, content) AS MATERIALIZED (
     SELECT c.project_id, 'cases', to_jsonb(c) - '{id,project_id,created_at,updated_at,current_version}'::text[]
       FROM cases.cases AS c

@@ -7,6 +7,7 @@
 -- cursor: id desc
 -- null: case_id, version, stage
 -- plan: index
+-- budget: 20 buffers
 SELECT e.id, e.case_id, e.version, e.form, e.verb, e.effect, e.stage, e.arguments, e.effects, e.operation_id, e.created_at
   FROM cases.case_events AS e
  WHERE e.tenant_id = :tenant_id

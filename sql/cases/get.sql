@@ -4,6 +4,7 @@
 -- param: case_id text
 -- null: title, jurisdiction, customer_name, assigned_to
 -- etag: current_version
+-- budget: 200 buffers
 SELECT c.id, c.case_id, c.case_type, c.title, c.status, c.state, c.priority, c.jurisdiction, c.customer_name, c.assigned_to,
        c.current_version, c.attributes, c.created_at, c.updated_at,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('entity_id', r.entity_id, 'role', r.role, 'props', r.props)

@@ -4,6 +4,7 @@
 -- case that it was sent to.
 -- param: project_id uuid
 -- null: case_id, change_kind, dsl
+-- budget: 10000 buffers
 SELECT o.id, o.case_id, v.change_kind, coalesce(o.dsl, v.dsl) AS dsl
   FROM cases.dsl_operations AS o
   LEFT JOIN LATERAL (

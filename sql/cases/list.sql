@@ -9,6 +9,7 @@
 -- cursor: updated_at desc, id desc
 -- null: title, jurisdiction, customer_name, assigned_to
 -- plan: index
+-- budget: 20 buffers
 SELECT c.id, c.case_id, c.case_type, c.title, c.status, c.state, c.priority, c.jurisdiction, c.customer_name, c.assigned_to,
        c.current_version, c.attributes, c.created_at, c.updated_at
   FROM cases.cases AS c

@@ -2,6 +2,7 @@
 -- The versions of some cases, whose rows stay locked until the transaction ends.
 -- param: project_id uuid
 -- param: case_ids text[]
+-- budget: 50 buffers
 SELECT c.case_id, c.current_version
   FROM cases.cases AS c
  WHERE c.tenant_id = :tenant_id

@@ -1,5 +1,6 @@
 -- name: cases.projects :many
 -- The tenant's projects in which documents were executed.
+-- budget: 50000 buffers
 SELECT p.id, p.name
   FROM workspace.projects AS p
  WHERE p.tenant_id = :tenant_id

@@ -3,6 +3,7 @@
 -- cataloged keeps its type.
 -- param: project_id uuid
 -- param: rows jsonb
+-- budget: 20 buffers
 INSERT INTO cases.case_documents AS d (
        tenant_id, project_id, case_id, document_id, document_type, title, status, entity_id, props)
 SELECT :tenant_id, :project_id, r.case_id, r.document_id, coalesce(r.document_type, k.document_type, 'unspecified'), r.title,

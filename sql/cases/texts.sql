@@ -3,6 +3,8 @@
 -- param: project_id uuid
 -- param: case_id text
 -- param: version int
+-- plan: index
+-- budget: 100 buffers
 SELECT v.version, v.dsl, v.change_kind
   FROM cases.case_versions AS v
  WHERE v.tenant_id = :tenant_id

@@ -2,6 +2,7 @@
 -- What documents change of cases; what they do not say stays.
 -- param: project_id uuid
 -- param: rows jsonb
+-- budget: 20 buffers
 UPDATE cases.cases AS c
    SET case_type = coalesce(r.case_type, c.case_type),
        title = coalesce(r.title, c.title),

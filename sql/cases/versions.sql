@@ -7,6 +7,7 @@
 -- cursor: version desc
 -- null: base_version, request_id
 -- plan: index
+-- budget: 20 buffers
 SELECT v.id, v.case_id, v.version, v.change_kind, v.base_version, encode(v.sha256, 'hex') AS sha256,
        octet_length(v.dsl) AS bytes, v.operation_id, v.author, v.request_id, v.created_at
   FROM cases.case_versions AS v

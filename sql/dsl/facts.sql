@@ -10,6 +10,7 @@
 -- param: attribute_names text[]
 -- param: claims jsonb            [{"number", "attribute_id"?, "name"?, "value"}, …]
 -- param: owned text[]            entities at either end of a link
+-- budget: 500 buffers
 WITH RECURSIVE around (entity_id) AS (
     SELECT o.entity_id
       FROM unnest(:owned::text[]) AS o (entity_id)

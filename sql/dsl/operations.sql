@@ -7,6 +7,7 @@
 -- cursor: id desc
 -- null: case_id, request_id
 -- plan: index
+-- budget: 20 buffers
 SELECT o.id, o.kind, o.case_id, o.outcome, encode(o.dsl_sha256, 'hex') AS dsl_sha256, o.forms, o.errors, o.stages, o.rows, o.cases,
        o.author, o.request_id, o.created_at
   FROM cases.dsl_operations AS o

@@ -12,6 +12,7 @@
 -- param: stages jsonb
 -- param: rows jsonb
 -- param: cases jsonb
+-- budget: 50 buffers
 INSERT INTO cases.dsl_operations (
        tenant_id, project_id, id, kind, case_id, outcome, dsl_sha256, dsl, forms, errors, stages, rows, cases)
 SELECT :tenant_id, p.id, :operation_id, :kind, :case_id, :outcome, sha256(convert_to(:dsl, 'UTF8')),

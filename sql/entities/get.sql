@@ -3,6 +3,8 @@
 -- param: project_id uuid
 -- param: entity_id text
 -- null: case_id, name, jurisdiction
+-- plan: index
+-- budget: 200 buffers
 SELECT e.id, e.entity_id, e.entity_type, e.name, e.jurisdiction, e.case_id, e.props,
        (SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'from_entity', l.from_entity, 'to_entity', l.to_entity, 'relationship_type', l.relationship_type,

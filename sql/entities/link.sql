@@ -2,6 +2,7 @@
 -- Links entities, or changes links that are there.
 -- param: project_id uuid
 -- param: rows jsonb
+-- budget: 20 buffers
 INSERT INTO cases.entity_links AS l (
        tenant_id, project_id, case_id, from_entity, to_entity, relationship_type, ownership_percent, verification, evidence,
        props)

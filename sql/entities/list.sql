@@ -7,6 +7,7 @@
 -- cursor: entity_id
 -- null: case_id, name, jurisdiction
 -- plan: index
+-- budget: 50 buffers
 SELECT e.id, e.entity_id, e.entity_type, e.name, e.jurisdiction, e.case_id, e.props, e.created_at, e.updated_at
   FROM cases.entities AS e
  WHERE e.tenant_id = :tenant_id

@@ -6,6 +6,7 @@
 -- param: entity_id text
 -- param: depth int                links in a chain at most
 -- param: threshold numeric        a natural person with at least so many percent is an ultimate beneficial owner
+-- budget: 200 buffers
 WITH RECURSIVE shares AS (
     SELECT l.from_entity, l.to_entity, sum(l.ownership_percent) AS percent
       FROM cases.entity_links AS l

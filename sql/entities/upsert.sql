@@ -2,6 +2,7 @@
 -- Registers entities, or adds to what is known of them.
 -- param: project_id uuid
 -- param: rows jsonb
+-- budget: 20 buffers
 INSERT INTO cases.entities AS e (tenant_id, project_id, entity_id, case_id, entity_type, name, jurisdiction, props)
 SELECT :tenant_id, :project_id, r.entity_id, r.case_id, coalesce(r.entity_type, k.entity_type, 'other'), r.name,
        r.jurisdiction, r.props

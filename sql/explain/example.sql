@@ -3,7 +3,7 @@
 -- is the value for parameters of its name and type; status_text is status, where that is a text.
 -- Worst cases: a tenant's longest document. For a new name add a column; what is not here gets a
 -- sample of its type.
--- null: document_id, user_id, user, created_by, key_id, execution_id, correlation_id, topic_id, actor, key
+-- null: document_id, user_id, user, created_by, key_id, execution_id, correlation_id, topic_id, actor, key, case_id, version, case_ids, entity_id, entity_ids, owned, names
 -- budget: 20000 buffers
 WITH longest AS (
     SELECT c.project_id, c.document_type
@@ -23,6 +23,18 @@ WITH longest AS (
       JOIN workspace.agent_executions AS e ON e.tenant_id = :tenant_id AND e.project_id = l.project_id
      WHERE e.status = 'pending'
      ORDER BY e.created_at DESC, e.id DESC
+     LIMIT 1
+), longest_case AS (
+    SELECT c.case_id, c.current_version
+      FROM longest AS l
+      JOIN cases.cases AS c ON c.tenant_id = :tenant_id AND c.project_id = l.project_id
+     ORDER BY c.current_version DESC, c.case_id
+     LIMIT 1
+), an_entity AS (
+    SELECT e.entity_id
+      FROM longest AS l
+      JOIN cases.entities AS e ON e.tenant_id = :tenant_id AND e.project_id = l.project_id
+     ORDER BY e.entity_id
      LIMIT 1
 ), answer AS (
     SELECT i.actor, i.key
@@ -51,8 +63,14 @@ SELECT l.project_id, l.document_type,
                                           'email', 'example@example.org')) AS items,
        e.id AS execution_id, e.correlation_id, 'running' AS status_text, 'execution' AS topic, e.id AS topic_id, 365 AS days, l.project_id AS row_id,
        a.actor, a.key, 201 AS status, sha256('example') AS request_hash, sha256('example') AS secret_hash,
+       h.case_id, h.current_version AS version, ARRAY[h.case_id] AS case_ids, n.entity_id,
+       ARRAY[n.entity_id] AS entity_ids, ARRAY[n.entity_id] AS owned, ARRAY[h.case_id, n.entity_id] AS names,
+       10 AS depth, 25.0 AS threshold, l.project_id AS stored_id, l.project_id AS replayed_id,
+       '[]'::jsonb AS rows, '[]'::jsonb AS claims, 'execute' AS kind, 'committed' AS outcome, uuidv7() AS operation_id,
        '{projects:read}'::text[] AS scopes, :tenant_id::uuid::text AS tenant
   FROM longest AS l
   LEFT JOIN member AS m ON true
   LEFT JOIN execution AS e ON true
   LEFT JOIN answer AS a ON true
+  LEFT JOIN longest_case AS h ON true
+  LEFT JOIN an_entity AS n ON true

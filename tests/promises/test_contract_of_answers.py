@@ -288,7 +288,8 @@ def walk_exports(call: Walk) -> None:
 OF_ALL_EFFECTS = """
 (case.create :case-id "C2") (case.update :case-id "C1" :title "One")
 (attributes.define :name "walk.colour") (entity.register :id "E2" :type trust)
-(document.catalog :document-id "D1" :document-type "passport") (entity.link :from "E1" :to "E2" :type "x")
+(document.catalog :document-id "D1" :document-type "passport")
+(entity.link :from "E1" :to "E2" :type "x")
 (role.assign :entity "E1" :role "client") (products.add :product "CUSTODY")
 (values.bind :entity "E1" :bindings {"walk.colour" "red"})
 (workflow.transition :case-id "C2" :to-state "in_review")

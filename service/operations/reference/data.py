@@ -221,20 +221,21 @@ def language_of(project: int) -> str:
 # Lines of COPY's text format. No value of ours holds a tab, a newline or a backslash.
 
 
-def _line(*values: object) -> str:
+def line(*values: object) -> str:
+    """One row; None is NULL."""
     return "\t".join("\\N" if value is None else str(value) for value in values) + "\n"
 
 
 def tenants(layout: Layout) -> Iterator[str]:
     """core.tenants (id, name)."""
-    return (_line(identifier(TENANT, n), tenant_name(n)) for n in range(layout.scale.tenants))
+    return (line(identifier(TENANT, n), tenant_name(n)) for n in range(layout.scale.tenants))
 
 
 def users(layout: Layout) -> Iterator[str]:
     """workspace.users (tenant_id, id, email, name)."""
     for tenant, numbers in enumerate(layout.users):
         for n in numbers:
-            yield _line(identifier(TENANT, tenant), identifier(USER, n), f"person{n}@example.org",
+            yield line(identifier(TENANT, tenant), identifier(USER, n), f"person{n}@example.org",
                         f"Person {n}")  # fmt: skip
 
 
@@ -244,7 +245,7 @@ def projects(layout: Layout) -> Iterator[str]:
     chance = _chance()
     for n, tenant in enumerate(layout.tenant_of):
         at = _at(n)
-        yield _line(
+        yield line(
             identifier(TENANT, tenant), identifier(PROJECT, n), project_name(chance),
             chance.choice(STATUSES), language_of(n), chance.randint(1, 4),
             orjson.dumps(metadata(chance)).decode(), identifier(USER, layout.owner(n)), at, at,
@@ -264,7 +265,7 @@ def members(layout: Layout) -> Iterator[str]:
     for n, tenant in enumerate(layout.tenant_of):
         people = [(layout.owner(n), "owner"), *((user, "viewer") for user in layout.viewers(n))]
         for user, role in people:
-            yield _line(identifier(TENANT, tenant), identifier(MEMBER, number),
+            yield line(identifier(TENANT, tenant), identifier(MEMBER, number),
                         identifier(PROJECT, n), identifier(USER, user), role)  # fmt: skip
             number += 1
 
@@ -273,7 +274,7 @@ def counters(layout: Layout) -> Iterator[str]:
     """workspace.document_counters (tenant_id, project_id, document_type, last_version)."""
     for n, tenant in enumerate(layout.tenant_of):
         for kind, last in dict(layout.versions(n)).items():
-            yield _line(identifier(TENANT, tenant), identifier(PROJECT, n), kind, last)
+            yield line(identifier(TENANT, tenant), identifier(PROJECT, n), kind, last)
 
 
 def documents(layout: Layout, made: list[Content], some: range) -> Iterator[str]:
@@ -300,7 +301,7 @@ def keys(layout: Layout) -> Iterator[str]:
     """core.api_keys (tenant_id, id, secret_hash, scopes, user_id): one for each user."""
     for tenant, numbers in enumerate(layout.users):
         for n in numbers:
-            yield _line(identifier(TENANT, tenant), identifier(KEY, n), _hash(n),
+            yield line(identifier(TENANT, tenant), identifier(KEY, n), _hash(n),
                         "{projects:read}", identifier(USER, n))  # fmt: skip
 
 
@@ -308,7 +309,7 @@ def answers(layout: Layout) -> Iterator[str]:
     """core.idempotency (tenant_id, actor, key, request_hash, status, headers, body, expires_at)."""
     for n in range(0, layout.scale.projects, ANSWERS):
         location = f'[["location", "/projects/{identifier(PROJECT, n)}"]]'
-        yield _line(identifier(TENANT, layout.tenant_of[n]), "key:example", f"create-{n}",
+        yield line(identifier(TENANT, layout.tenant_of[n]), "key:example", f"create-{n}",
                     _hash(n), 201, location, "\\\\x7b7d", _FAR if n % 100 else _at(n))  # fmt: skip
 
 
@@ -320,7 +321,7 @@ def events(layout: Layout, month: datetime) -> Iterator[str]:
     rows += [("workspace.projects", identifier(PROJECT, n), layout.tenant_of[n])
              for n in range(0, layout.scale.projects, EVENTS)]  # fmt: skip
     for n, (table, row, tenant) in enumerate(rows):
-        yield _line(identifier(TENANT, tenant), (month + timedelta(seconds=n)).isoformat(),
+        yield line(identifier(TENANT, tenant), (month + timedelta(seconds=n)).isoformat(),
                     identifier(EVENT, n), "key:example", table, row, "insert",
                     f'{{"id": "{row}", "name": "Example {n}"}}')  # fmt: skip
 
@@ -336,7 +337,7 @@ def executions(layout: Layout, month: datetime) -> Iterator[str]:
             begun = at.isoformat() if number % 10 else None
             ended = (at + timedelta(seconds=1 + number % 60)).isoformat()
             status = ("pending", "running")[number % 10] if number % 10 < 2 else "completed"
-            yield _line(identifier(TENANT, tenant), identifier(EXECUTION, number),
+            yield line(identifier(TENANT, tenant), identifier(EXECUTION, number),
                         identifier(PROJECT, n), ("writer", "critic")[number % 2],
                         f"run-{number // 10}", status, identifier(USER, layout.owner(n)), begun,
                         begun, ended if status == "completed" else None,
@@ -351,7 +352,7 @@ def topic_events(layout: Layout) -> Iterator[str]:
     for n, tenant in enumerate(layout.tenant_of):
         for _ in range(layout.executions(n)):
             ids = identifier(TENANT, tenant), "execution", identifier(EXECUTION, number)
-            yield _line(*ids, 1, "status", '{"version": 1}')
+            yield line(*ids, 1, "status", '{"version": 1}')
             number += 1
 
 

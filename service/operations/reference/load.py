@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.copy import LibpqWriter
 
-from service.operations.reference import data
+from service.operations.reference import cases, data
 
 __all__ = ["GENERATOR", "Progress", "load"]
 
-GENERATOR = 3  # counts up when the data changes
+GENERATOR = 4  # counts up when the data changes
 _PARTS = 8  # of the documents
 _LINES = 100  # in one write of COPY
 _VECTORS = Path(__file__).parents[1] / "catalog" / "vectors.sql"
@@ -76,6 +76,7 @@ def _tables(layout: data.Layout, made: list[data.Content]) -> list[_Table]:
     month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return [
         *tables,
+        *(_Table(*table) for table in cases.tables(layout)),
         _Table("audit.events (tenant_id, at, id, actor, table_name, row_id, action, after)",
                data.events(layout, month), users + scale.projects // data.EVENTS),
         _Table("workspace.agent_executions (tenant_id, id, project_id, agent_type, correlation_id,"
