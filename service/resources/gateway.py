@@ -130,6 +130,10 @@ async def _take_turn(db: Session, order: Order, checked: Checked) -> dict[str, i
     names = _storable(named | entities | documents | subjects)
     if names:
         await db.value(sql.cases.take_turn, project_id=order.project_id, names=names)
+    if order.again:  # once more: what is registered for the case stands still only now
+        await db.value(
+            sql.cases.take_turn, project_id=order.project_id, names=names, anew=order.case_id
+        )  # fmt: skip
     # a statement of its own, which sees what the ones before have committed
     rows = await db.fetch(
         sql.cases.lock, project_id=order.project_id, case_ids=_storable(cases)
