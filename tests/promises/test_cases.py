@@ -21,7 +21,12 @@ from service.app import pool_options
 from service.database.pool import Pool
 from service.database.queries import load
 from service.database.session import Engine, Identity
+from service.database.tree import sql
+from service.dsl.brackets import Limits
 from service.dsl.parser import parse
+from service.dsl.registry import Registry
+from service.resources.gateway import carry_out
+from service.resources.order import Order, Outcome
 from service.resources.replay import Verdict, verify
 from service.settings import Settings
 from tests.conftest import Served, Tenants
@@ -499,6 +504,40 @@ def test_documents_at_once_leave_what_their_replay_leaves(
     assert statuses[200] > 30
     assert stored(module_database, project)["case_versions"] == statuses[200]
     assert same(module_database, project, statuses[200])
+
+
+def test_a_document_is_checked_when_it_has_its_turn(
+    client: httpx.Client, module_database: Database, project: str
+) -> None:
+    """One names an entity that another one, not committed yet, registers: it waits, and finds it."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND usename = 'quarry_app' AND wait_event_type = 'Lock'"
+    )
+
+    async def work() -> httpx.Response:
+        pool = Pool(pool_options(Settings(database_url=module_database.app_dsn)))
+        await pool.open()
+        try:
+            engine = Engine(pool, load(SQL_DIR))
+            tenant = tenant_of(module_database, project)
+            db = engine.session(Identity(tenant, "test"), "r", 60.0)
+            registry = Registry.from_json(await db.many(sql.dsl.verbs))
+            first = '(entity.register :entity-id "E" :entity-type fund :name "First")'
+            second = '(entity.classify :entity-id "E" :sector "banking")'
+            async with db.transaction():
+                order = Order(first, UUID(project))
+                await carry_out(db, order, registry, Limits(), Outcome())
+                asked = asyncio.create_task(asyncio.to_thread(execute, client, project, second))
+                await asyncio.to_thread(wait_until, lambda: module_database.psql(waiting) == [(1,)])
+            return await asked
+        finally:
+            await pool.close(5.0)
+
+    ok(asyncio.run(work()))
+    entity = ok(client.get(f"/projects/{project}/entities/E"))
+    assert (entity["entity_type"], entity["name"]) == ("fund", "First")
+    assert entity["props"] == {"sector": "banking"}
 
 
 def test_two_documents_cannot_pass_100_percent_together(
