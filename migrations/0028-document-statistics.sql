@@ -1,4 +1,4 @@
--- depends: 0011-exports
+-- depends: 0020-cases
 -- What the planner must know of documents to look one up by its id.
 
 SET LOCAL lock_timeout = '3s';
