@@ -291,9 +291,10 @@ class HangUpWatches:
 
 
 class HangUpWatch:
-    """Cancels a slow read when its client hangs up, and with it what PostgreSQL still does.
+    """Cancels a slow request when its client hangs up, and with it what PostgreSQL still does.
 
-    Only a request that takes longer than a moment is watched; writes always run to their end.
+    Only a request that takes longer than a moment is watched. Reads are, and documents of cases,
+    each of which is one transaction; other writes run to their end.
     """
 
     __slots__ = ("_here", "_receive", "_task", "_watcher", "began")
