@@ -13,6 +13,7 @@ import structlog
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
+from service import generation
 from service.database.listen import Handler, Listener
 from service.database.pool import Pool, PoolOptions
 from service.database.queries import Query, load
@@ -35,6 +36,7 @@ from service.operations import maintenance
 from service.operations.usage import find
 from service.operations.workbench import Workbench
 from service.resources import ADMIN_ENDPOINTS, ENDPOINTS, kinds
+from service.resources.proposals import GENERATOR
 from service.settings import Settings
 
 log = structlog.get_logger("quarry.app")
@@ -144,6 +146,7 @@ async def _process(
         RateLimiter(settings.rate_limit, settings.rate_burst, loop.time),
         observer, InFlight(), hub, files, head,
     )  # fmt: skip
+    generator = process.extras[GENERATOR] = generation.of(settings)
     listener.start()
     observer.start()
     if background is not None:
@@ -156,6 +159,7 @@ async def _process(
             await background.stop()
         await listener.stop()
         await pool.close(settings.shutdown_seconds)
+        await generator.close()
         await observer.stop()
 
 

@@ -110,6 +110,24 @@ class Settings:
     event_streams: int = _setting(1000, "Streams of events at most, per worker; then 503")
     event_keep_days: float = _setting(7.0, "Events are kept so long for resuming; final ones stay")
 
+    # from words to documents
+    llm_url: str | None = _setting(
+        None, "Chat completions endpoint of OpenAI's protocol (…/v1); unset: rules, without a model"
+    )
+    llm_model: str = _setting("default", "Name of the model that is asked for")
+    llm_api_key: str | None = _setting(None, "Bearer key of the endpoint", secret=True)
+    llm_timeout_seconds: float = _setting(20.0, "One call of the model at most")
+    llm_retries: int = _setting(3, "Further calls after one that failed in passing")
+    llm_backoff_seconds: float = _setting(0.5, "Pause before the first of them; doubles each time")
+    llm_breaker_failures: int = _setting(3, "So many proposals in a row fail, then none is tried")
+    llm_breaker_seconds: float = _setting(30.0, "…for so long")
+    generate_auto_confidence: float = _setting(
+        0.95, "A proposal at least so sure may run at once, when that is asked"
+    )
+    generate_propose_confidence: float = _setting(
+        0.80, "A proposal less sure is rejected by policy"
+    )
+
     # who is asking
     auth_cache_seconds: float = _setting(30.0, "A key's rights are kept so long; revoked: at once")
     auth_cache_size: int = _setting(10_000, "Keys and tokens kept at most, per worker")

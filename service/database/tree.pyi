@@ -116,9 +116,15 @@ class _dictionary:
     class _get(QueryName):
         def __call__(self, *, attribute_id: UUID) -> One: ...
     get: _get
+    class _known(QueryName):
+        def __call__(self, *, most: int) -> Many: ...
+    known: _known
     class _list(QueryName):
-        def __call__(self, *, group_id: str | None = ..., mask: str | None = ...) -> Page: ...
+        def __call__(self, *, mask: str | None = ...) -> Page: ...
     list: _list
+    class _list_of_group(QueryName):
+        def __call__(self, *, group_id: str, mask: str | None = ...) -> Page: ...
+    list_of_group: _list_of_group
     class _resolve(QueryName):
         def __call__(self, *, claims: Json) -> Many: ...
     resolve: _resolve
@@ -198,6 +204,9 @@ class _dsl:
     class _record(QueryName):
         def __call__(self, *, project_id: UUID, operation_id: UUID, kind: str, case_id: str | None = ..., outcome: str, dsl: str, keep_text: bool, forms: int, errors: Json, stages: Json, rows: Json, cases: Json) -> Affected: ...
     record: _record
+    class _starter(QueryName):
+        def __call__(self) -> Many: ...
+    starter: _starter
     class _verbs(QueryName):
         def __call__(self) -> Many: ...
     verbs: _verbs
@@ -474,6 +483,23 @@ class _projects:
         def __call__(self, *, project_id: UUID) -> Value: ...
     version: _version
 
+class _proposals:
+    class _create(QueryName):
+        def __call__(self, *, project_id: UUID, instruction: str, generator: str, model: str | None = ..., dsl: str | None = ..., confidence: Decimal, status: str, reason: str | None = ..., findings: Json) -> One: ...
+    create: _create
+    class _decide(QueryName):
+        def __call__(self, *, project_id: UUID, proposal_id: UUID, status: str, reason: str | None = ..., operation_id: UUID | None = ...) -> One: ...
+    decide: _decide
+    class _get(QueryName):
+        def __call__(self, *, project_id: UUID, proposal_id: UUID) -> One: ...
+    get: _get
+    class _list(QueryName):
+        def __call__(self, *, project_id: UUID, status: str | None = ...) -> Page: ...
+    list: _list
+    class _waiting(QueryName):
+        def __call__(self, *, project_id: UUID, proposal_id: UUID) -> Many: ...
+    waiting: _waiting
+
 class _tenants:
     class _add(QueryName):
         def __call__(self, *, name: str) -> One: ...
@@ -559,6 +585,7 @@ class Tree:
     members: _members
     operator: _operator
     projects: _projects
+    proposals: _proposals
     tenants: _tenants
     upkeep: _upkeep
     users: _users

@@ -76,7 +76,7 @@ class Context:
 
     __slots__ = (
         "abort", "body", "clock", "deadline", "endpoint", "extra_headers", "headers", "hung_up",
-        "principal",
+        "prepared", "principal",
         "process", "queries", "request_id",
         "started", "trace_id", "unit",
     )  # fmt: skip
@@ -97,6 +97,7 @@ class Context:
         self.deadline = started
         self.principal: Principal | None = None
         self.endpoint: Endpoint | None = None
+        self.prepared: Any = None  # what the endpoint's slow work has made
         self.unit: Session | None = None  # the open unit of an idempotent request
         self.extra_headers: list[tuple[bytes, bytes]] = []
 

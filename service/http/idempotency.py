@@ -87,10 +87,17 @@ async def once(request: Request, here: Context, endpoint: Endpoint) -> Response:
     identity = principal(request).identity
     name = (str(identity.tenant_id), identity.actor, key)
     async with here.process.in_flight.turn(name, min(WAIT_SECONDS, here.remaining())):
+        if endpoint.prepare is not None and not await _known(here, identity.actor, key):
+            await endpoint.prepare(request)  # no transaction may be open for so long
         try:
             return await _in_one_transaction(request, here, endpoint, key, fingerprint)
         except _Refused as refused:
             return refused.answer
+
+
+async def _known(here: Context, actor: str, key: str) -> bool:
+    """Whether a request with the key has been answered, or is being answered."""
+    return bool(await here.session().fetch(sql.idempotency.find, actor=actor, key=key))
 
 
 async def _fingerprint(request: Request) -> bytes:

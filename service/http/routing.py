@@ -45,6 +45,7 @@ class Endpoint:
     problems: tuple[str, ...] = ()
     admin: bool = False
     owner: bool = False  # of the project, where the key acts as a user
+    prepare: Callable[[Request], Awaitable[None]] | None = None  # slow work without the database
     schema: dict[str, Any] | None = None  # of the answer, where no query gives it
     media_type: str = "application/json"
     accepts: tuple[str, ...] = ("application/json",)  # media types of the body

@@ -5,6 +5,7 @@ from service.jobs.queue import Kind
 from service.resources import (
     audit,
     cases,
+    dictionary,
     docs,
     documents,
     dsl,
@@ -16,6 +17,7 @@ from service.resources import (
     health,
     members,
     projects,
+    proposals,
     sql_files,
     users,
 )
@@ -31,6 +33,8 @@ ENDPOINTS = [
     *exports.ENDPOINTS,
     *dsl.ENDPOINTS,
     *execution.ENDPOINTS,
+    *proposals.ENDPOINTS,
+    *dictionary.ENDPOINTS,
     *cases.ENDPOINTS,
     *entities.ENDPOINTS,
     *audit.ENDPOINTS,

@@ -84,10 +84,13 @@ class ValuesPut(Body):
 async def index(request: Request) -> Response:
     """The attributes by name, or those that match a search, best match first."""
     asked = query(request)
-    filters = {"group_id": asked["group_id"], "mask": asked["mask"]}
+    group, mask = asked["group_id"], asked["mask"]
     if asked["q"] is not None:
-        return await listing(request, sql.dictionary.search, q=asked["q"], **filters)
-    return await listing(request, sql.dictionary.list, **filters)
+        search = sql.dictionary.search
+        return await listing(request, search, q=asked["q"], group_id=group, mask=mask)
+    if group is not None:
+        return await listing(request, sql.dictionary.list_of_group, group_id=group, mask=mask)
+    return await listing(request, sql.dictionary.list, mask=mask)
 
 
 async def create(request: Request) -> Response:

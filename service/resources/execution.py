@@ -107,6 +107,8 @@ async def _transact(request: Request, order: Order, known: Registry, made: Outco
 
     async def work() -> None:
         made.clear()
+        if order.first is not None:
+            await order.first(db)
         await gateway.carry_out(db, order, known, bounds, made)
         if order.dry_run:
             raise _DryRun
@@ -144,15 +146,19 @@ def _conflict(conflict: VersionConflict) -> Problem:
     return Problem("version_conflict", detail, extra=about)
 
 
-def _answer(made: Outcome, order: Order) -> Response:
-    told = {
+def told(made: Outcome) -> dict[str, Any]:
+    """What an answer says of a document that was carried out."""
+    return {
         "committed": made.committed, "operation_id": str(made.operation_id), "cases": made.cases,
         "forms": made.forms, "rows": made.rows, "findings": gateway.as_json(made.findings),
         "stages": made.stages,
     }  # fmt: skip
+
+
+def _answer(made: Outcome, order: Order) -> Response:
     own = [c["version"] for c in made.cases if order.case_id in (None, c["case_id"])]
     headers = [(b"etag", quoted(str(own[0])).encode())] if len(own) == 1 and made.committed else []
-    return Answer(encode(told), 200, headers)
+    return Answer(encode(told(made)), 200, headers)
 
 
 async def operations(request: Request) -> Response:

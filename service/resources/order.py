@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 from uuid import UUID
 
+from service.database.session import Session
 from service.dsl.findings import Finding
 
 AGAIN = ("rollback", "replace")  # versions that stand for all that came before them
@@ -28,6 +29,7 @@ class Order:
     change_kind: str | None = None  # of versions after the first; append when None
     base_version: int | None = None
     operation_id: UUID | None = None  # made when the document has its turn, unless it is known
+    first: Callable[[Session], Awaitable[None]] | None = None  # in its transaction, before it
 
     @property
     def again(self) -> bool:

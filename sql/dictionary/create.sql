@@ -11,6 +11,7 @@
 -- param: sink jsonb?
 -- null: domain
 -- etag: version
+-- budget: 50 buffers
 INSERT INTO cases.dictionary AS d (
        tenant_id, name, mask, group_id, rules, domain, long_description, sensitivity, source, sink)
 VALUES (:tenant_id, :name, :mask, coalesce(:group_id, 'general'), coalesce(:rules::jsonb, '{}'), :domain,

@@ -3,6 +3,7 @@
 -- have its attribute, or it does not fit it.
 -- param: claims jsonb             [{"number", "attribute_id"?, "name"?, "value"}, …]
 -- null: number, attribute_id, reason
+-- budget: 50 buffers
 SELECT c.number, d.id AS attribute_id,
        CASE WHEN d.id IS NULL THEN 'the dictionary has no such attribute' ELSE m.wrong END AS reason
   FROM jsonb_to_recordset(:claims) AS c (number int, attribute_id uuid, name text, value jsonb)

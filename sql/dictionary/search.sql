@@ -8,7 +8,7 @@
 -- param: limit int?
 -- cursor: rank desc, id desc
 -- null: domain
--- allow: cursor_order the rank is computed, so no index has this order
+-- budget: 200 buffers
 SELECT f.id, f.name, f.group_id, f.mask, f.rules, f.domain, f.long_description, f.sensitivity, f.source, f.sink,
        f.version, f.created_at, f.updated_at, f.rank
   FROM (SELECT d.id, d.name, d.group_id, d.mask, d.rules, d.domain, d.long_description, d.sensitivity, d.source, d.sink,
@@ -17,9 +17,9 @@ SELECT f.id, f.name, f.group_id, f.mask, f.rules, f.domain, f.long_description, 
           FROM websearch_to_tsquery('simple', :q) AS a (query)
           JOIN cases.dictionary AS d ON d.tenant_id = :tenant_id
          WHERE d.search @@ a.query
-           AND (:group_id::text IS NULL OR d.group_id = :group_id)
-           AND (:mask::text IS NULL OR d.mask = :mask)) AS f
- WHERE (f.rank, f.id) < (coalesce(:after_rank::float8, 'infinity'),
-                         coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+           AND CASE WHEN :group_id::text IS NULL THEN true ELSE d.group_id = :group_id END
+           AND CASE WHEN :mask::text IS NULL THEN true ELSE d.mask = :mask END) AS f
+ WHERE (f.rank, f.id) < (least(:after_rank::float8, 'infinity'),
+                         least(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
  ORDER BY f.rank DESC, f.id DESC
  LIMIT :limit

@@ -13,6 +13,7 @@
 -- param: sink jsonb?
 -- null: domain
 -- etag: version
+-- budget: 50 buffers
 UPDATE cases.dictionary AS d
    SET name = coalesce(:name, d.name),
        mask = coalesce(:mask, d.mask),

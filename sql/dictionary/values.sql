@@ -8,6 +8,8 @@
 -- cursor: attribute_id
 -- null: value, source, observed_at, case_id
 -- plan: index
+-- allow: cursor_total a subject has one value of an attribute, by a constraint
+-- budget: 50 buffers
 SELECT v.id, v.attribute_id, d.name, d.mask, v.value, v.state, v.source, v.observed_at, v.case_id, v.version, v.updated_at
   FROM cases.attribute_values AS v
   JOIN cases.dictionary AS d ON d.tenant_id = :tenant_id AND d.id = v.attribute_id
@@ -15,6 +17,6 @@ SELECT v.id, v.attribute_id, d.name, d.mask, v.value, v.state, v.source, v.obser
    AND v.project_id = :project_id
    AND v.subject_kind = :subject_kind
    AND v.subject_id = :subject_id
-   AND v.attribute_id > coalesce(:after_attribute_id::uuid, '00000000-0000-0000-0000-000000000000')
+   AND v.attribute_id > greatest(:after_attribute_id::uuid, '00000000-0000-0000-0000-000000000000')
  ORDER BY v.attribute_id
  LIMIT :limit
