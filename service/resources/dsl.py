@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.database.tree import sql
+from service.dsl.effects import EFFECTS
 from service.dsl.parser import parse
 from service.dsl.printer import print_program
 from service.dsl.registry import Registry
@@ -117,22 +118,29 @@ async def registry(request: Request) -> Registry:
 async def parse_document(request: Request) -> Response:
     """The syntax tree and every syntax error; 200 also for a document with errors."""
     text, _ = await document(request)
-    parsed = await asyncio.to_thread(parse, text, gateway.limits(context(request).process.settings))
-    valid = all(f.severity != "error" for f in parsed.findings)
-    return Answer(
-        msgspec.json.encode(
-            {"valid": valid, "ast": parsed.program.items, "findings": parsed.findings}
-        )
-    )
+    bounds = gateway.limits(context(request).process.settings)
+
+    def work() -> bytes:
+        parsed = parse(text, bounds)
+        valid = all(f.severity != "error" for f in parsed.findings)
+        told = {"valid": valid, "ast": parsed.program.items, "findings": parsed.findings}
+        return msgspec.json.encode(told)
+
+    return Answer(await asyncio.to_thread(work))
 
 
 async def format_document(request: Request) -> Response:
     """The canonical text; a document with syntax errors is refused."""
     text, _ = await document(request)
-    parsed = await asyncio.to_thread(parse, text, gateway.limits(context(request).process.settings))
-    if any(f.severity == "error" for f in parsed.findings):
-        raise gateway.refusal(parsed.findings)
-    return json_answer({"dsl": print_program(parsed.program)})
+    bounds = gateway.limits(context(request).process.settings)
+
+    def work() -> str:
+        parsed = parse(text, bounds)
+        if any(f.severity == "error" for f in parsed.findings):
+            raise gateway.refusal(parsed.findings)
+        return print_program(parsed.program)
+
+    return json_answer({"dsl": await asyncio.to_thread(work)})
 
 
 async def validate(request: Request) -> Response:
@@ -143,7 +151,7 @@ async def validate(request: Request) -> Response:
     async with session(request) as db:
         facts = await gateway.ask(db, _NO_PROJECT, checked.needs)
     facts.stateless = True
-    findings = check(checked, facts)
+    findings = await asyncio.to_thread(check, checked, facts)
     return Answer(msgspec.json.encode({"valid": not checked.errors, "findings": findings}))
 
 
@@ -173,8 +181,30 @@ _VALID: dict[str, Any] = {
 _TEXT: dict[str, Any] = {
     "type": "object", "required": ["dsl"], "properties": {"dsl": {"type": "string"}},
 }  # fmt: skip
-_VERB: dict[str, Any] = {"type": "object", "required": ["name", "domain", "summary", "effect",
-                                                        "arguments"]}  # fmt: skip
+_ARGUMENT = {
+    "type": "object",
+    "required": ["name", "type"],
+    "properties": {
+        "name": {"type": "string"},
+        "type": {"type": "string"},
+        "required": {"type": "boolean"},
+        "aliases": {"type": "array", "items": {"type": "string"}},
+        "slot": {"type": "string"},
+        "summary": {"type": "string"},
+        "of_case": {"type": "boolean"},
+        "deprecated": {"type": "boolean"},
+    },
+}
+_VERB: dict[str, Any] = {
+    "type": "object", "required": ["name", "domain", "summary", "effect", "arguments"],
+    "properties": {
+        "name": {"type": "string"}, "domain": {"type": "string"}, "summary": {"type": "string"},
+        "effect": {"enum": list(EFFECTS)}, "arguments": {"type": "array", "items": _ARGUMENT},
+        "preset": {"type": "object"}, "stage": {"type": ["integer", "null"]},
+        "at_least": {"type": "integer"}, "deprecated": {"type": "boolean"},
+        "replacement": {"type": ["string", "null"]},
+    },
+}  # fmt: skip
 _STRICT: Q = {"strict": OPTIONS["strict"]}
 ENDPOINTS = [
     Endpoint("POST", "/dsl/parse", parse_document, READ, "The syntax tree of a document", "dsl",
@@ -185,6 +215,7 @@ ENDPOINTS = [
     Endpoint("POST", "/dsl/validate", validate, READ, "What is wrong with a document", "dsl",
              body=DslDocument, schema=_VALID, query=_STRICT, accepts=ACCEPTS),
     Endpoint("GET", "/dsl/verbs", verbs, READ, "The verbs of the case language", "dsl",
-             schema={"type": "object", "required": ["items"]}),
+             schema={"type": "object", "required": ["items"],
+                     "properties": {"items": {"type": "array", "items": _VERB}}}),
     Endpoint("GET", "/dsl/verbs/{verb}", verb, READ, "One verb", "dsl", schema=_VERB),
 ]  # fmt: skip
