@@ -16,6 +16,7 @@ from service.resources import (
     exports,
     health,
     members,
+    pages,
     projects,
     proposals,
     sql_files,
@@ -39,6 +40,7 @@ ENDPOINTS = [
     *entities.ENDPOINTS,
     *audit.ENDPOINTS,
     *docs.ENDPOINTS,
+    *pages.ENDPOINTS,
 ]
 ADMIN_ENDPOINTS = [*health.ADMIN_ENDPOINTS, *sql_files.ADMIN_ENDPOINTS]
 

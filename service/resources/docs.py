@@ -72,7 +72,7 @@ def _page() -> bytes:
     return _PAGE.read_bytes()
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=8)
 def _sealed(body: bytes) -> tuple[str, bytes]:
     """A page's ETag, and the policy that allows its own script and style by their hashes."""
     policy = (

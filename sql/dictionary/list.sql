@@ -4,11 +4,11 @@
 -- param: after_name text?
 -- param: limit int?
 -- cursor: name
--- null: domain
+-- null: domain, rank
 -- plan: index
 -- budget: 20 buffers
 SELECT d.id, d.name, d.group_id, d.mask, d.rules, d.domain, d.long_description, d.sensitivity, d.source, d.sink,
-       d.version, d.created_at, d.updated_at
+       d.version, d.created_at, d.updated_at, NULL::float8 AS rank
   FROM cases.dictionary AS d
  WHERE d.tenant_id = :tenant_id
    AND CASE WHEN :mask::text IS NULL THEN true ELSE d.mask = :mask END

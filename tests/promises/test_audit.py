@@ -43,7 +43,9 @@ USERS, PROJECTS, MEMBERS, DOCUMENTS, EXECUTIONS, EXPORTS = (
         "users", "projects", "project_members", "document_versions", "agent_executions", "exports",
     )
 )  # fmt: skip
-CASES = "cases.cases"
+CASES, DICTIONARY, PROPOSALS, VALUES = (
+    f"cases.{name}" for name in ("cases", "dictionary", "dsl_proposals", "attribute_values")
+)
 INSERT, UPDATE, DELETE, REDACT = "insert", "update", "delete", "redact"
 
 
@@ -63,11 +65,15 @@ class Stage(NamedTuple):
     execution: str
     export: str
     case: str
+    attribute: str
+    proposal: str
 
     def path(self, template: str) -> str:
         return template.format(
             user_id=self.other, project_id=self.project, document_id=self.document,
             execution_id=self.execution, export_id=self.export, case_id=self.case,
+            attribute_id=self.attribute, proposal_id=self.proposal, subject_kind="case",
+            subject_id=self.case,
             email=f"{unique()}@example.org",
         )  # fmt: skip
 
@@ -92,6 +98,7 @@ _ONE = "/projects/{project_id}"
 _MEMBER = _ONE + "/members/{user_id}"
 _DOCUMENT = _ONE + "/documents/{document_id}"
 _CASE = _ONE + "/cases/{case_id}"
+_PROPOSAL = _ONE + "/dsl/proposals/{proposal_id}"
 _RUNS = _ONE + "/agents/executions"
 _RUN = _RUNS + "/{execution_id}"
 CHANGES = {
@@ -132,6 +139,24 @@ CHANGES = {
         {(CASES, INSERT): 1, (CASES, UPDATE): 1}, lambda _: {"dsl": '(case.create :case-id "N")'}
     ),
     ("POST", _CASE + "/dsl"): Change({(CASES, UPDATE): 1}, lambda _: {"dsl": "(kyc.start)"}),
+    ("POST", _ONE + "/dsl/generate"): Change(
+        {(PROPOSALS, INSERT): 1}, lambda _: {"instruction": "open case N-1 for Acme"}
+    ),
+    ("POST", _PROPOSAL + "/approve"): Change(
+        {(PROPOSALS, UPDATE): 1, (CASES, INSERT): 1, (CASES, UPDATE): 1}
+    ),
+    ("POST", _PROPOSAL + "/reject"): Change({(PROPOSALS, UPDATE): 1}, lambda _: {}),
+    ("POST", "/dictionary"): Change(
+        {(DICTIONARY, INSERT): 1}, lambda _: {"name": unique("a"), "mask": "date"}
+    ),
+    ("PUT", "/dictionary/{attribute_id}"): Change(
+        {(DICTIONARY, UPDATE): 1}, lambda _: {"domain": "funds"}
+    ),
+    ("DELETE", "/dictionary/{attribute_id}"): Change({(DICTIONARY, DELETE): 1}),
+    ("PUT", _ONE + "/subjects/{subject_kind}/{subject_id}/values"): Change(
+        {(VALUES, INSERT): 2},
+        lambda _: {"values": {"identity.legal_name": "x", "banking.iban": None}},
+    ),
     ("POST", _CASE + "/rollback"): Change({(CASES, UPDATE): 3}, lambda _: {"version": 1}),
 }  # fmt: skip
 
@@ -156,9 +181,14 @@ def stage(tenant: Tenant) -> Stage:
     ok(tenant.client.put(f"{runs}/{run}", json={"status": "running"}))
     case = {"dsl": '(case.create :case-id "C" :title "Case")'}
     ok(tenant.client.post(f"/projects/{mine}/dsl/execute", json=case))
+    attribute = {"name": unique("a"), "mask": "string"}
+    attribute = ok(tenant.client.post("/dictionary", json=attribute), 201)
+    asked = {"instruction": "open case P-1 for Acme"}
+    proposal = ok(tenant.client.post(f"/projects/{mine}/dsl/generate", json=asked), 201)
     return Stage(
         tenant, tenant.caller(user=user["email"]), user["id"], other["id"], mine, deleted,
         make_document(tenant.client, mine)["id"], run, make_export(tenant.client, mine)["id"], "C",
+        attribute["id"], proposal["id"],
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ LARGEST = 20_000  # bytes of a body; small, so that too large a body is soon sen
 NOT_PROVOKED = {
     "internal", "database_unavailable", "pool_exhausted", "deadline_exceeded", "rate_limited",
     "draining", "idempotency_in_progress", "auth_unavailable",
+    "generator_unavailable",
 }  # fmt: skip
 
 
@@ -102,6 +103,8 @@ def walk(module_database: Database, module_served: Served) -> Walk:
     walk_audit(made)
     walk_exports(made)
     walk_cases(made)
+    walk_proposals(made)
+    walk_dictionary(made)
     walk_refusals(made)
     return made
 
@@ -113,7 +116,7 @@ def walk_open(call: Walk) -> None:
     for _, path, operation in call.operations():
         if not operation["security"]:
             call("GET", path, status=200)
-    for path in ("/openapi.json", "/docs"):
+    for path in ("/openapi.json", "/docs", "/docs/verbs", "/docs/dictionary"):
         unchanged(call, path)
 
 
@@ -333,6 +336,62 @@ def walk_cases(call: Walk) -> None:
     entity = "/projects/{project_id}/entities/{entity_id}"
     call("GET", entity, project, "E1", status=200)
     call("GET", entity + "/ownership", project, "E1", status=200)
+
+
+def walk_proposals(call: Walk) -> None:
+    """Every operation of proposals: made, refused, run."""
+    project = call.known["project_id"]
+    proposals = "/projects/{project_id}/dsl/proposals"
+    one = proposals + "/{proposal_id}"
+
+    def generate(instruction: str, **more: Any) -> str:
+        body = {"instruction": instruction} | more
+        path = "/projects/{project_id}/dsl/generate"
+        return str(call("POST", path, project, status=201, json=body)["id"])
+
+    first, second = generate("open case G-1 for Acme"), generate("open case G-2 for Acme")
+    generate("sing")
+    generate("close case NOWHERE")
+    all_effects = (
+        "open case {0} for Acme. update case {0} title Walk. register ACME as a trust. register ADA"
+        " as a person. ADA owns 5% of ACME. assign role client to ACME. add product CUSTODY to case"
+        " {0}. catalog document D-1 as a passport of ADA. set identity.legal_name of ADA to Ada."
+        " define attribute walk.{0} mask date. move case {0} to collecting"
+    )
+    generate(all_effects.format("G-3"), auto=True)
+    call("POST", one + "/approve", project, first, status=200)
+    call("POST", one + "/approve", project, first, status=409)
+    call("POST", one + "/approve", project, generate(all_effects.format("G-4")), status=200)
+    call("POST", one + "/approve", project, ABSENT, status=404)
+    call("POST", one + "/reject", project, second, status=200, json={"reason": "no"})
+    call("POST", one + "/reject", project, second, status=409, json={})
+    call.known |= {"proposal_id": first}
+    unchanged(call, one, project, first)
+    lists(call, proposals, project)
+
+
+def walk_dictionary(call: Walk) -> None:
+    """Every operation of the dictionary, and of values that keep to it."""
+    body = {"name": "walk.own", "mask": "enum", "rules": {"values": ["a", "b"]}, "source": {"x": 1}}
+    own = call("POST", "/dictionary", status=201, json=body)["id"]
+    call("POST", "/dictionary", status=409, json=body)
+    call("POST", "/dictionary", status=422, json=body | {"name": "walk.other", "rules": {}})
+    call.known |= {"attribute_id": own, "subject_kind": "case", "subject_id": "C1"}
+    one, match = "/dictionary/{attribute_id}", {"If-Match": "*"}
+    unchanged(call, one, own)
+    call("PUT", one, own, status=200, json={"domain": "walks"}, headers=match)
+    for query in ({}, {"q": "date"}, {"group_id": "identity"}, {"mask": "date"}):
+        lists(call, "/dictionary", params=query)
+    project = call.known["project_id"]
+    values = "/projects/{project_id}/subjects/{subject_kind}/{subject_id}/values"
+    subject = project, "case", "C1"
+    stated = {"walk.own": "a", "identity.legal_name": None}
+    call("PUT", values, *subject, status=204, json={"values": stated, "source": "walk"})
+    call("PUT", values, *subject, status=422, json={"values": {"walk.own": "c"}})
+    lists(call, values, *subject)
+    call("DELETE", one, own, status=409, headers=match)
+    other = call("POST", "/dictionary", status=201, json={"name": "walk.gone", "mask": "date"})
+    call("DELETE", one, other["id"], status=204, headers=match)
 
 
 def unchanged(call: Walk, path: str, *ids: str, **options: Any) -> None:

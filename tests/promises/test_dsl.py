@@ -163,7 +163,26 @@ def test_a_verb_that_a_migration_adds_is_known_without_a_restart(
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert ok(mine.get("/dsl/verbs/spv.form"))["preset"] == {"entity_type": "spv"}
+    assert "spv.form" in mine.get("/docs/verbs").text
     module_database.psql("DELETE FROM cases.verbs WHERE name = 'spv.form'")
+
+
+def test_the_verbs_and_the_dictionary_have_a_page_each(mine: httpx.Client, tenant: Tenant) -> None:
+    nobody = tenant.server.client()
+    verbs, attributes = (nobody.get(f"/docs/{name}") for name in ("verbs", "dictionary"))
+    for page in (verbs, attributes):
+        assert page.status_code == 200
+        assert page.headers["content-type"].startswith("text/html")
+        assert "script-src" in page.headers["content-security-policy"]
+        known = {"If-None-Match": page.headers["etag"]}
+        assert nobody.get(page.url.path, headers=known).status_code == 304
+    for verb in ok(mine.get("/dsl/verbs"))["items"]:
+        assert f"<code>{verb['name']}</code>" in verbs.text
+        for argument in verb["arguments"]:
+            assert f"<code>:{argument['name']}</code>" in verbs.text
+    for attribute in ok(tenant.client.get("/dictionary", params={"limit": 200}))["items"]:
+        assert f"<code>{attribute['name']}</code>" in attributes.text
+    assert "docs/verbs" in nobody.get("/docs").text
 
 
 # what is too much

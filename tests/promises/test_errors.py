@@ -165,7 +165,10 @@ CASES: dict[str, tuple[int, Callable[[Stage], httpx.Response]]] = {
 }  # fmt: skip
 # These need a server of their own; each has a test below, the last one in test_auth.py.
 MORE = {"invalid_document": {"findings"}, "version_conflict": {"case_id", "current_version"}}
-APART = {"internal", "database_unavailable", "pool_exhausted", "draining", "auth_unavailable"}
+APART = {
+    "internal", "database_unavailable", "pool_exhausted", "draining", "auth_unavailable",
+    "generator_unavailable",
+}  # fmt: skip
 
 
 def test_every_code_has_a_case() -> None:

@@ -90,6 +90,18 @@ NEEDS: dict[tuple[str, str], Json] = {
     ("GET", "/projects/{project_id}/exports/{export_id}/download"): {},
     ("POST", "/projects/{project_id}/dsl/execute"): {"json": {"dsl": "(audit.log :event x)"}},
     ("GET", "/projects/{project_id}/dsl/operations"): {},
+    ("POST", "/projects/{project_id}/dsl/generate"): {"json": {"instruction": "open case N-1"}},
+    ("GET", "/projects/{project_id}/dsl/proposals"): {},
+    ("GET", "/projects/{project_id}/dsl/proposals/{proposal_id}"): {},
+    ("POST", "/projects/{project_id}/dsl/proposals/{proposal_id}/approve"): {},
+    ("POST", "/projects/{project_id}/dsl/proposals/{proposal_id}/reject"): {},
+    ("GET", "/dictionary/{attribute_id}"): {},
+    ("PUT", "/dictionary/{attribute_id}"): {"json": {"domain": "taken over"}},
+    ("DELETE", "/dictionary/{attribute_id}"): {},
+    ("GET", "/projects/{project_id}/subjects/{subject_kind}/{subject_id}/values"): {},
+    ("PUT", "/projects/{project_id}/subjects/{subject_kind}/{subject_id}/values"): {
+        "json": {"values": {"identity.legal_name": "taken over"}}
+    },
     ("GET", "/projects/{project_id}/cases"): {},
     ("GET", "/projects/{project_id}/cases/{case_id}"): {},
     ("POST", "/projects/{project_id}/cases/{case_id}/dsl"): {
@@ -109,7 +121,7 @@ WITHOUT_ID = {
     ("GET", "/users"), ("POST", "/users"), ("POST", "/users/bulk"),
     ("PUT", "/users/by-email/{email}"),
     ("GET", "/projects"), ("POST", "/projects"), ("POST", "/projects/bulk"),
-    ("GET", "/audit"),
+    ("GET", "/audit"), ("GET", "/dictionary"), ("POST", "/dictionary"),
     # of no tenant: the vocabulary, and documents that nothing is stored of
     ("GET", "/dsl/verbs"), ("GET", "/dsl/verbs/{verb}"), ("POST", "/dsl/parse"),
     ("POST", "/dsl/format"), ("POST", "/dsl/validate"),
@@ -126,7 +138,8 @@ TABLES = (
     "workspace.users", "workspace.projects", "workspace.project_members",
     "workspace.document_versions", "workspace.agent_executions", "workspace.exports",
     "workspace.document_counters", "cases.cases", "cases.case_versions", "cases.case_events",
-    "cases.entities", "cases.dsl_operations",
+    "cases.entities", "cases.dsl_operations", "cases.dsl_proposals", "cases.dictionary",
+    "cases.attribute_values",
 )  # fmt: skip
 
 
@@ -143,6 +156,10 @@ class Rows(NamedTuple):
     case_id: str
     entity_id: str
     version: str  # of the case, and of no other tenant's
+    subject_kind: str  # another one than the other tenant's
+    subject_id: str
+    attribute_id: str
+    proposal_id: str
 
     def ids(self) -> list[str]:
         return list(self)
@@ -172,11 +189,19 @@ def furnish(client: httpx.Client, word: str = "plain") -> Rows:
     text = f'(case.create :case-id "{case}") (entity.register :id "{entity}" :type trust)'
     execute = f"/projects/{project}/dsl/execute"
     ok(client.post(execute, json={"dsl": text}))
+    subject = ("case", case)
     if word == MARK:
         ok(client.post(execute, json={"dsl": f'(case.update :case-id "{case}" :title "{word}")'}))
-    version = "2" if word == MARK else "1"
+        subject = ("entity", entity)
+    attribute = ok(client.post("/dictionary", json={"name": unique(word), "mask": "string"}), 201)
+    values = {"values": {attribute["name"]: word}}
+    path = f"/projects/{project}/subjects/{'/'.join(subject)}/values"
+    assert client.put(path, json=values).status_code == 204
+    asked = {"instruction": f'open case {unique("N")} for "{word}"'}
+    proposal = ok(client.post(f"/projects/{project}/dsl/generate", json=asked), 201)
     return Rows(
-        user, project, document, running, ended, export, deleted, case, entity, version
+        user, project, document, running, ended, export, deleted, case, entity,
+        "2" if word == MARK else "1", *subject, attribute["id"], proposal["id"],
     )  # fmt: skip
 
 
@@ -240,13 +265,19 @@ def leaks_in_lists(world: World) -> list[str]:
         (f"/projects/{own.project_id}/cases", {}),
         (f"/projects/{own.project_id}/entities", {}),
         (f"/projects/{own.project_id}/dsl/operations", {}),
+        (f"/projects/{own.project_id}/dsl/proposals", {}),
+        (f"/projects/{own.project_id}/subjects/case/{own.case_id}/values", {}),
+        *(
+            ("/dictionary", query)
+            for query in ({"limit": 200}, {"q": MARK}, {"group_id": "general"})
+        ),
         (f"/projects/{own.project_id}/documents/search", {"q": f"{MARK} or plain"}),
     ]
     found = []
     for path, query in asked:
         answers = [world.looker.get(path, params=query).text]
         answers.append(world.looker.get(path, params=query, headers=NDJSON).text)
-        secrets = (MARK, *(known for known in foreign.ids() if len(known) > 1))
+        secrets = (MARK, *(known for known in foreign.ids() if len(known) > 8))
         if any(secret in text for secret in secrets for text in answers):
             found.append(f"GET {path} {query}")
     for path in (*LISTS, "/audit"):

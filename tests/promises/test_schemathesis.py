@@ -69,9 +69,15 @@ class Aimed:
         ended = make_execution(client, project, "cancelled")["id"]  # its events have an end
         text = '(case.create :case-id "C") (entity.register :id "E" :type trust)'
         ok(client.post(f"/projects/{project}/dsl/execute", json={"dsl": text}))
+        instruction = {"instruction": "open case N for Acme"}
+        asked = client.post(f"/projects/{project}/dsl/generate", json=instruction)
+        proposal = ok(asked, 201)["id"]
+        attribute = ok(client.post("/dictionary", json={"name": "own", "mask": "date"}), 201)["id"]
         self._ids = {
             "user_id": user, "project_id": project, "document_id": document, "execution_id": ended,
             "case_id": "C", "entity_id": "E", "version": "1", "verb": "kyc.start",
+            "attribute_id": attribute, "proposal_id": proposal, "subject_kind": "case",
+            "subject_id": "C",
         }  # fmt: skip
 
     def aim(self, case: Case[Any]) -> None:
