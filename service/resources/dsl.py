@@ -38,7 +38,7 @@ from service.resources import gateway
 
 READ, WRITE = "cases:read", "cases:write"
 ACCEPTS = ("application/json", "text/plain")
-_REGISTRY_SECONDS = 5.0  # a verb that a migration adds is known so soon
+_REGISTRY_SECONDS = 2.0  # a verb that a migration adds is known so soon
 _NO_PROJECT = UUID(int=0)
 
 Version = Annotated[int, Meta(ge=0, le=2_147_483_647)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -153,8 +154,6 @@ def test_groups_and_masks_narrow_the_list(mine: httpx.Client) -> None:
 
 
 def test_a_key_of_a_project_reads_the_dictionary_and_does_not_change_it(tenant: Tenant) -> None:
-    from uuid import UUID
-
     project = make_project(tenant.client)["id"]
     bound = tenant.caller(projects=[UUID(project)])
     assert ok(bound.get("/dictionary"))["items"]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -215,8 +216,6 @@ def test_a_mebibyte_of_anything_ends_in_errors(mine: httpx.Client, name: str) ->
     assert told["valid"] is False
     errors = [f for f in told["findings"] if f["severity"] == "error"]
     assert 0 < len(errors) <= MOST
-    parsed = mine.post("/dsl/parse", content=text, headers=PLAIN)
-    assert ok(parsed)["valid"] is False
 
 
 def test_others_are_served_while_a_mebibyte_is_read(mine: httpx.Client, tenant: Tenant) -> None:
@@ -225,10 +224,8 @@ def test_others_are_served_while_a_mebibyte_is_read(mine: httpx.Client, tenant: 
     ended: list[str] = []
 
     def read() -> None:
-        ok(tenant.client.post("/dsl/validate", content=text * 1, headers=PLAIN))
+        ok(tenant.client.post("/dsl/validate", content=text, headers=PLAIN))
         ended.append("long")
-
-    import threading
 
     thread = threading.Thread(target=read)
     thread.start()
