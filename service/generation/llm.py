@@ -18,6 +18,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
+from service.dsl.lexer import STRANGE
 from service.generation.drafting import Ask, Draft, GeneratorFailed, Unusable, written
 from service.generation.prompt import messages, read
 
@@ -136,7 +137,7 @@ class Llm:
         if not content:
             raise Unusable("an empty answer")
         answer = read(content)
-        model = (completion.model or self._options.model)[:200]
+        model = STRANGE.sub("", completion.model or self._options.model)[:200]
         if not answer.forms:
             reason = answer.reason or "the model made nothing of it"
             return Draft(NAME, None, 0.0, f"Cannot: {reason}", model)
@@ -145,7 +146,7 @@ class Llm:
     async def _call(self, body: dict[str, Any]) -> _Completion:
         """One call. Raises _Passing, Unusable, httpx.HTTPError, GeneratorFailed."""
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=self._options.timeout, trust_env=False)
+            self._client = httpx.AsyncClient(timeout=self._options.timeout)
         key = self._options.api_key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         async with self._client.stream("POST", self._url, json=body, headers=headers) as answer:

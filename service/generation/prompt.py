@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from service.dsl.lexer import STRANGE
 from service.dsl.nodes import Form
 from service.dsl.registry import ArgumentSpec, Verb
 from service.generation.drafting import MOST_FORMS, Ask, Unusable, form, node
@@ -83,18 +84,18 @@ def read(content: str) -> Answer:
     found = _object(content)
     try:
         proposed = msgspec.convert(found["forms"] or [], list[_Proposed])
-        confidence = float(found.get("confidence", 0))
-        reason = found.get("reason")
-    except (msgspec.ValidationError, KeyError, TypeError, ValueError):
+    except (msgspec.ValidationError, KeyError):
         raise Unusable("an answer that is not of the form that was asked for") from None
-    if not 0 <= confidence <= 1 or len(proposed) > MOST_FORMS:
+    confidence, reason = found.get("confidence", 0), found.get("reason")
+    is_number = isinstance(confidence, int | Decimal) and not isinstance(confidence, bool)
+    if not is_number or not 0 <= confidence <= 1 or len(proposed) > MOST_FORMS:
         raise Unusable("an answer that is not of the form that was asked for")
     forms = [
         form(one.verb, {k: node(v) for k, v in one.arguments.items() if v is not None})
         for one in proposed
     ]
-    said = reason[:_LONGEST_REASON] if isinstance(reason, str) else None
-    return Answer(forms, confidence, said)
+    said = STRANGE.sub("", reason)[:_LONGEST_REASON] if isinstance(reason, str) else None
+    return Answer(forms, float(confidence), said)
 
 
 def _object(content: str) -> dict[str, Any]:

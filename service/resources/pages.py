@@ -17,11 +17,12 @@ from starlette.responses import Response
 
 from service.database.tree import sql
 from service.dsl.registry import ArgumentSpec, Verb
-from service.http.context import session
+from service.http.context import context, session
 from service.http.routing import Endpoint
 from service.resources.docs import html
 from service.resources.dsl import registry
 
+_STARTER = "pages.starter"
 _STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#dfded9, #33373d);
   --quiet: light-dark(#60666e, #99a1ab); --accent: light-dark(#8a4b12, #e0a063); }
@@ -67,8 +68,11 @@ def _argument(spec: ArgumentSpec) -> str:
 
 async def dictionary(request: Request) -> Response:
     """The attributes that every tenant's dictionary begins with, to be read."""
-    async with session(request) as db:
-        known = orjson.loads(await db.many(sql.dsl.starter))
+    extras = context(request).process.extras
+    if _STARTER not in extras:  # only a migration changes it
+        async with session(request) as db:
+            extras[_STARTER] = orjson.loads(await db.many(sql.dsl.starter))
+    known = extras[_STARTER]
     parts = [
         f"<p>{len(known)} attributes. Every tenant begins with them and changes its own: "
         "<code>GET /dictionary</code> has those, <code>?q=</code> finds them by words.</p>"
@@ -104,7 +108,7 @@ def _page(title: str, parts: Iterable[str]) -> bytes:
 
 
 _ASKS = ("database_unavailable", "pool_exhausted", "deadline_exceeded")
-ENDPOINTS = [
+ENDPOINTS: list[Endpoint] = [
     Endpoint("GET", "/docs/verbs", verbs, None, "The verbs of the case language, to be read",
              "docs", etag=True, schema={"type": "string"}, media_type="text/html",
              problems=_ASKS),

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 import orjson
+import structlog
 from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,8 +37,10 @@ from service.resources.dsl import FINDINGS, READ, WRITE, DslOptions, registry
 from service.resources.execution import EXECUTE_PROBLEMS, EXECUTED, carry, told
 from service.resources.order import Order
 
+log = structlog.get_logger("quarry.generator")
+
 TIMEOUT_MS = 60_000  # a model takes its time, and is asked again
-_MOST_ATTRIBUTES = 500
+_MOST_ATTRIBUTES = 2000
 GENERATOR = "generator"  # among the process' extras
 
 
@@ -85,6 +88,7 @@ async def think(request: Request) -> None:
         async with asyncio.timeout(here.remaining()):
             here.prepared = await generator.propose(ask)
     except GeneratorFailed as failed:
+        log.warning("generator.failed", request_id=here.request_id, reason=str(failed))
         after = {"Retry-After": str(failed.retry_after)}
         raise Problem("generator_unavailable", str(failed), headers=after) from None
     except TimeoutError:

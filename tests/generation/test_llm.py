@@ -71,6 +71,8 @@ PASSING = {
     "other JSON": says('{"dsl": "(case.close)"}'),
     "confidence of 2": proposes(OPENS, confidence=2),
     "confidence that is none": says('{"forms": [], "confidence": "high"}'),
+    "confidence in words": says('{"forms": [], "confidence": "0.9"}'),
+    "confidence that is true": says('{"forms": [], "confidence": true}'),
     "a form that is none": says('{"forms": ["(case.close)"], "confidence": 1}'),
     "a verb that ends its form": proposes({"verb": 'case.close :case-id "A") (x', "arguments": {}}),
     "a key that ends its form": proposes({"verb": "case.create", "arguments": {"a 1) (x :b": 1}}),

@@ -345,6 +345,15 @@ def test_a_model_that_fails_is_told_and_nothing_is_stored(
     assert ok(generate(asking, place, "open M-1"), 201)["status"] == "proposed"
 
 
+def test_what_cannot_be_stored_of_an_answer_is_left_out(
+    asking: httpx.Client, place: str, model: Model
+) -> None:
+    content = '{"forms": [], "confidence": 0, "reason": "no\\u0000thing \\ud800"}'
+    model.reply(says(content, model="par\0rot"))
+    told = ok(generate(asking, place, "open M-1"), 201)
+    assert (told["model"], told["reason"]) == ("parrot", "Cannot: nothing ")
+
+
 def test_prose_around_the_answer_does_no_harm(
     asking: httpx.Client, place: str, model: Model
 ) -> None:
