@@ -110,7 +110,7 @@ async def generate(request: Request) -> Response:
         row = await db.one(
             sql.proposals.create, project_id=project_id, instruction=wanted.instruction,
             generator=draft.generator, model=draft.model, dsl=draft.dsl, confidence=confidence,
-            status=judged.status, reason=judged.reason,
+            verdict=judged.status, reason=judged.reason,
             findings=orjson.dumps(gateway.as_json(judged.findings)),
         )  # fmt: skip
     if row is None:
@@ -174,7 +174,7 @@ async def _execute(
         order.operation_id = await db.value(sql.dsl.operation_id)
         row = await db.one(
             sql.proposals.decide, project_id=project_id, proposal_id=proposal_id,
-            status="executed", operation_id=order.operation_id,
+            verdict="executed", operation_id=order.operation_id,
         )  # fmt: skip
         if row is None:
             raise _decided()
@@ -193,7 +193,7 @@ async def reject(request: Request) -> Response:
     async with session(request) as db:
         row = await db.one(
             sql.proposals.decide, project_id=project_id, proposal_id=proposal_id,
-            status="rejected", reason=reason,
+            verdict="rejected", reason=reason,
         )  # fmt: skip
         if row is None:
             found = await db.one(sql.proposals.get, project_id=project_id, proposal_id=proposal_id)

@@ -66,7 +66,9 @@ SELECT l.project_id, l.document_type,
        h.case_id, h.current_version AS version, ARRAY[h.case_id] AS case_ids, n.entity_id,
        ARRAY[n.entity_id] AS entity_ids, ARRAY[n.entity_id] AS owned, ARRAY[h.case_id, n.entity_id] AS names,
        10 AS depth, 25.0 AS threshold, l.project_id AS stored_id, l.project_id AS replayed_id,
-       '[]'::jsonb AS rows, '[]'::jsonb AS claims, 'execute' AS kind, 'string' AS mask, 'committed' AS outcome, uuidv7() AS operation_id,
+       '[]'::jsonb AS rows, '[]'::jsonb AS claims, 'execute' AS kind, 'string' AS mask,
+       'rules' AS generator, 'open a case' AS instruction, 0.9 AS confidence, 'rejected' AS verdict, '[]'::jsonb AS findings,
+       uuidv7() AS proposal_id, 2000 AS most, 'committed' AS outcome, uuidv7() AS operation_id,
        '{projects:read}'::text[] AS scopes, :tenant_id::uuid::text AS tenant
   FROM longest AS l
   LEFT JOIN member AS m ON true

@@ -6,7 +6,7 @@
 -- param: model text?
 -- param: dsl text?                none: it could not
 -- param: confidence numeric
--- param: status text
+-- param: verdict text
 -- param: reason text?
 -- param: findings jsonb
 -- null: model, dsl, reason, decided_by, operation_id
@@ -14,7 +14,7 @@
 -- budget: 50 buffers
 INSERT INTO cases.dsl_proposals AS p (
        tenant_id, project_id, instruction, generator, model, dsl, confidence, status, reason, findings)
-SELECT :tenant_id, w.id, :instruction, :generator, :model, :dsl, :confidence, :status, :reason, :findings
+SELECT :tenant_id, w.id, :instruction, :generator, :model, :dsl, :confidence, :verdict, :reason, :findings
   FROM workspace.projects AS w
  WHERE w.tenant_id = :tenant_id
    AND w.id = :project_id

@@ -2,14 +2,14 @@
 -- Decides on a proposal of a live project that waits for it; no row when it does not, or not any more.
 -- param: project_id uuid
 -- param: proposal_id uuid
--- param: status text             executed or rejected
+-- param: verdict text            executed or rejected
 -- param: reason text?
 -- param: operation_id uuid?      what executes it
 -- null: model, dsl, reason, decided_by, operation_id
 -- etag: version
 -- budget: 50 buffers
 UPDATE cases.dsl_proposals AS p
-   SET status = :status,
+   SET status = :verdict,
        reason = coalesce(:reason, p.reason),
        operation_id = :operation_id,
        decided_by = coalesce(nullif(current_setting('app.actor', true), ''), session_user)
