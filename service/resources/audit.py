@@ -14,6 +14,10 @@ from service.http.routing import Endpoint
 
 # Every table with the triggers of the trail; tests/schema/test_audit.py holds it to the catalogue.
 TABLES = (
+    "assistant.conversations",
+    "assistant.files",
+    "assistant.memories",
+    "assistant.messages",
     "cases.attribute_values",
     "cases.case_documents",
     "cases.case_products",

@@ -236,6 +236,7 @@ def test_the_newest_events_come_by_index(database: Database, ours: Tenant) -> No
 # Which tables
 
 NOT_AUDITED = {
+    "assistant.memory_generations": "says only that the memories changed, which are audited",
     "audit.events": "the trail itself",
     "cases.case_events": "append-only; what was executed, written by the one statement that may",
     "cases.case_versions": "append-only; the documents themselves",

@@ -54,6 +54,28 @@ def fill(database: Database, tenant: Tenant) -> None:
     for statement in sample.replace(SAMPLE_TENANT, str(tenant.id)).split(";\n"):
         if statement.strip():
             database.psql(statement.replace(SAMPLE_PROJECT, str(tenant.project)))
+    add_message(database, tenant)
+
+
+def add_message(database: Database, tenant: Tenant) -> None:
+    """A conversation with a message, a memory, a file."""
+    database.psql(
+        "INSERT INTO assistant.files (tenant_id, user_id, original_name, mime_type, size, path)"
+        " VALUES (%s, %s, 'a', 'a/b', 1, 'x')",
+        tenant.id, tenant.user,
+    )  # fmt: skip
+    database.psql(
+        "INSERT INTO assistant.memories (tenant_id, user_id, question, answer)"
+        " VALUES (%s, %s, '?', 'text')",
+        tenant.id, tenant.user,
+    )  # fmt: skip
+    database.psql(
+        "WITH counted AS (INSERT INTO assistant.conversations (tenant_id, user_id, message_count)"
+        "                 VALUES (%s, %s, 1) RETURNING tenant_id, id, user_id)"
+        " INSERT INTO assistant.messages (tenant_id, conversation_id, user_id, seq, role, content)"
+        " SELECT tenant_id, id, user_id, 1, 'user', 'text' FROM counted",
+        tenant.id, tenant.user,
+    )  # fmt: skip
 
 
 def test_without_a_tenant_nothing_is_seen_and_with_one_only_its_own(

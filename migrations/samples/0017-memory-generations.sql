@@ -1,0 +1,2 @@
+INSERT INTO assistant.memory_generations (tenant_id, user_id)
+VALUES ('0197a000-0000-7000-8000-00000000000a', '0197a000-0000-7000-8000-0000000000b1');
