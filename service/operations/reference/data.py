@@ -23,6 +23,7 @@ import orjson
 SEED = 20_26
 FENCE = "01910000-0000-0000-0000-000000000000"
 TENANT, USER, PROJECT, DOCUMENT, MEMBER, KEY, EVENT, EXECUTION = range(8)
+CONVERSATION, MESSAGE, MEMORY, FILE = range(8, 12)
 FIRST = 100_000_000_000  # numbers have twelve digits, as the last group of a uuid
 
 LANGUAGES = ("en", "de", "fr", "vi", "pt-BR")
@@ -81,7 +82,7 @@ class Layout:
         if scale.skewed:
             shares = enumerate(_shares(scale.projects, scale.tenants))
             self.tenant_of = [tenant for tenant, share in shares for _ in range(share)]
-            _chance().shuffle(self.tenant_of)
+            seeded().shuffle(self.tenant_of)
             people = _shares(scale.projects // _PROJECTS_OF_A_USER, scale.tenants)
             self.users = [
                 range(end - count, end)
@@ -148,7 +149,7 @@ def _shares(total: int, parts: int) -> list[int]:
     return shares
 
 
-def _chance(more: int = 0) -> random.Random:
+def seeded(more: int = 0) -> random.Random:
     """The same numbers each time."""
     return random.Random(SEED + more)  # noqa: S311
 
@@ -204,7 +205,7 @@ class Content:
 
 def contents(sentences: int = 4) -> list[Content]:
     """The texts that documents are made of, without their vectors: those PostgreSQL makes."""
-    chance = _chance()
+    chance = seeded()
     made = []
     for language in LANGUAGES:
         for _ in range(CONTENTS):
@@ -222,7 +223,7 @@ def language_of(project: int) -> str:
 
 
 def line(*values: object) -> str:
-    """One row; None is NULL."""
+    """A row."""
     return "\t".join("\\N" if value is None else str(value) for value in values) + "\n"
 
 
@@ -236,13 +237,13 @@ def users(layout: Layout) -> Iterator[str]:
     for tenant, numbers in enumerate(layout.users):
         for n in numbers:
             yield line(identifier(TENANT, tenant), identifier(USER, n), f"person{n}@example.org",
-                        f"Person {n}")  # fmt: skip
+                       f"Person {n}")  # fmt: skip
 
 
 def projects(layout: Layout) -> Iterator[str]:
     """workspace.projects (tenant_id, id, name, status, language, current_step, metadata,
     created_by, created_at, updated_at, deleted_at)."""
-    chance = _chance()
+    chance = seeded()
     for n, tenant in enumerate(layout.tenant_of):
         at = _at(n)
         yield line(
@@ -266,7 +267,7 @@ def members(layout: Layout) -> Iterator[str]:
         people = [(layout.owner(n), "owner"), *((user, "viewer") for user in layout.viewers(n))]
         for user, role in people:
             yield line(identifier(TENANT, tenant), identifier(MEMBER, number),
-                        identifier(PROJECT, n), identifier(USER, user), role)  # fmt: skip
+                       identifier(PROJECT, n), identifier(USER, user), role)  # fmt: skip
             number += 1
 
 
@@ -281,7 +282,7 @@ def documents(layout: Layout, made: list[Content], some: range) -> Iterator[str]
     """workspace.document_versions (tenant_id, id, project_id, document_type, version, content,
     content_sha256, search, created_at, updated_at) of some projects."""
     tails = [f"{c.text}\t\\\\x{c.sha256}\t{c.vector}\t" for c in made]
-    chance = _chance(some.start)
+    chance = seeded(some.start)
     head = prefix(DOCUMENT)
     number = FIRST + layout.first_document(some.start)
     for n in some:
@@ -301,8 +302,8 @@ def keys(layout: Layout) -> Iterator[str]:
     """core.api_keys (tenant_id, id, secret_hash, scopes, user_id): one for each user."""
     for tenant, numbers in enumerate(layout.users):
         for n in numbers:
-            yield line(identifier(TENANT, tenant), identifier(KEY, n), _hash(n),
-                        "{projects:read}", identifier(USER, n))  # fmt: skip
+            yield line(identifier(TENANT, tenant), identifier(KEY, n), sha256_of(n),
+                       "{projects:read}", identifier(USER, n))  # fmt: skip
 
 
 def answers(layout: Layout) -> Iterator[str]:
@@ -310,7 +311,8 @@ def answers(layout: Layout) -> Iterator[str]:
     for n in range(0, layout.scale.projects, ANSWERS):
         location = f'[["location", "/projects/{identifier(PROJECT, n)}"]]'
         yield line(identifier(TENANT, layout.tenant_of[n]), "key:example", f"create-{n}",
-                    _hash(n), 201, location, "\\\\x7b7d", _FAR if n % 100 else _at(n))  # fmt: skip
+                   sha256_of(n), 201, location, "\\\\x7b7d",
+                   _FAR if n % 100 else _at(n))  # fmt: skip
 
 
 def events(layout: Layout, month: datetime) -> Iterator[str]:
@@ -322,8 +324,8 @@ def events(layout: Layout, month: datetime) -> Iterator[str]:
              for n in range(0, layout.scale.projects, EVENTS)]  # fmt: skip
     for n, (table, row, tenant) in enumerate(rows):
         yield line(identifier(TENANT, tenant), (month + timedelta(seconds=n)).isoformat(),
-                    identifier(EVENT, n), "key:example", table, row, "insert",
-                    f'{{"id": "{row}", "name": "Example {n}"}}')  # fmt: skip
+                   identifier(EVENT, n), "key:example", table, row, "insert",
+                   f'{{"id": "{row}", "name": "Example {n}"}}')  # fmt: skip
 
 
 def executions(layout: Layout, month: datetime) -> Iterator[str]:
@@ -338,10 +340,10 @@ def executions(layout: Layout, month: datetime) -> Iterator[str]:
             ended = (at + timedelta(seconds=1 + number % 60)).isoformat()
             status = ("pending", "running")[number % 10] if number % 10 < 2 else "completed"
             yield line(identifier(TENANT, tenant), identifier(EXECUTION, number),
-                        identifier(PROJECT, n), ("writer", "critic")[number % 2],
-                        f"run-{number // 10}", status, identifier(USER, layout.owner(n)), begun,
-                        begun, ended if status == "completed" else None,
-                        at.isoformat())  # fmt: skip
+                       identifier(PROJECT, n), ("writer", "critic")[number % 2],
+                       f"run-{number // 10}", status, identifier(USER, layout.owner(n)), begun,
+                       begun, ended if status == "completed" else None,
+                       at.isoformat())  # fmt: skip
             number += 1
 
 
@@ -356,5 +358,6 @@ def topic_events(layout: Layout) -> Iterator[str]:
             number += 1
 
 
-def _hash(number: int) -> str:
+def sha256_of(number: int) -> str:
+    """A hash, as bytea."""
     return "\\\\x" + hashlib.sha256(str(number).encode()).hexdigest()

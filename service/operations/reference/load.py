@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.copy import LibpqWriter
 
-from service.operations.reference import cases, data
+from service.operations.reference import cases, chats, data
 
 __all__ = ["GENERATOR", "Progress", "load"]
 
-GENERATOR = 4  # counts up when the data changes
+GENERATOR = 5  # counts up when the data changes
 _PARTS = 8  # of the documents
 _LINES = 100  # in one write of COPY
 _VECTORS = Path(__file__).parents[1] / "catalog" / "vectors.sql"
@@ -73,6 +73,7 @@ def _tables(layout: data.Layout, made: list[data.Content]) -> list[_Table]:
     ]  # fmt: skip
     if not scale.skewed:
         return tables
+    counts = chats.totals(layout)
     month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return [
         *tables,
@@ -86,6 +87,18 @@ def _tables(layout: data.Layout, made: list[data.Content]) -> list[_Table]:
                data.topic_events(layout), sum(map(layout.executions, each))),
         _Table("core.idempotency (tenant_id, actor, key, request_hash, status, headers, body,"
                " expires_at)", data.answers(layout), scale.projects // data.ANSWERS),
+        _Table("assistant.messages (tenant_id, id, conversation_id, user_id, seq, role, content,"
+               " created_at, updated_at)", chats.messages(layout), counts.messages),
+        _Table("assistant.memories (tenant_id, id, user_id, question, answer, importance,"
+               " created_at, updated_at)", chats.memories(layout), counts.memories),
+        _Table("assistant.conversations (tenant_id, id, user_id, title, message_count,"
+               " last_message_at, created_at, updated_at)",
+               chats.conversations(layout), counts.conversations),
+        _Table("assistant.files (tenant_id, id, user_id, conversation_id, original_name,"
+               " stored_name, mime_type, size, sha256, path, created_at, updated_at)",
+               chats.files(layout), counts.files),
+        _Table("assistant.memory_generations (tenant_id, user_id)",
+               chats.generations(layout), users),
         _Table("core.api_keys (tenant_id, id, secret_hash, scopes, user_id)",
                data.keys(layout), users),
     ]  # fmt: skip
