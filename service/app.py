@@ -32,7 +32,7 @@ from service.http.peers import Peers
 from service.http.routing import RouteTable
 from service.jobs.background import Background, background_of, install
 from service.jobs.worker import CHANNEL as JOBS_CHANNEL
-from service.operations import maintenance
+from service.operations import caching, maintenance
 from service.operations.usage import find
 from service.operations.workbench import Workbench
 from service.resources import ADMIN_ENDPOINTS, ENDPOINTS, kinds
@@ -129,6 +129,7 @@ async def _process(
     authenticator = Authenticator(settings, engine)
     hub = Hub(engine, settings.event_keepalive_seconds, settings.event_streams)
     files = FileStore.of(settings)
+    cache = caching.of(settings, head)
 
     def on_gap() -> None:
         authenticator.forget_all()
@@ -144,7 +145,7 @@ async def _process(
     process = Process(
         settings, engine, authenticator,
         RateLimiter(settings.rate_limit, settings.rate_burst, loop.time),
-        observer, InFlight(), hub, files, head,
+        observer, InFlight(), hub, files, cache, head,
     )  # fmt: skip
     generator = process.extras[GENERATOR] = generation.of(settings)
     listener.start()
@@ -152,11 +153,15 @@ async def _process(
     if background is not None:
         install(process, background)
         await background.start()
+    warming = loop.create_task(caching.warm(cache, engine, settings.cache_warm))
     try:
         yield process
     finally:
+        warming.cancel()
+        await asyncio.gather(warming, return_exceptions=True)
         if background is not None:
             await background.stop()
+        await cache.close()
         await listener.stop()
         await pool.close(settings.shutdown_seconds)
         await generator.close()

@@ -25,7 +25,7 @@ from service.settings import Settings
 P = ParamSpec("P")
 T = TypeVar("T")
 
-EXPORTS = "exports"  # an area
+EXPORTS, UPLOADS = "exports", "uploads"  # areas
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,199}\Z")
 DRAFT = ".part"

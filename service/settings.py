@@ -154,11 +154,32 @@ class Settings:
         None, "Folder of files; shared by all processes; default: files in the data folder"
     )
     export_hours: float = _setting(24.0, "How long the file of an export is kept")
+    upload_max_bytes: int = _setting(100 * 1024 * 1024, "Largest file that can be uploaded")
     download_seconds: float = _setting(3600.0, "A download at most; it can be resumed")
     upkeep_seconds: float = _setting(60.0, "How often expired exports and stray files are removed")
     stray_file_seconds: float = _setting(
         3600.0, "Age from which a file that nobody knows is removed"
     )
+
+    # cache
+    cache_url: str | None = _setting(
+        None, "redis:// or rediss:// URL of a Valkey or Redis server; unset: in each process",
+        secret=True,
+    )  # fmt: skip
+    cache_kinds: str = _setting(
+        "page,search",
+        "What is kept, of user, conversation, page, search and project; none: nothing",
+    )
+    cache_user_seconds: float = _setting(3600.0, "How long a user is kept at most")
+    cache_conversation_seconds: float = _setting(1800.0, "How long a conversation is kept at most")
+    cache_page_seconds: float = _setting(1800.0, "How long a page of messages is kept at most")
+    cache_search_seconds: float = _setting(7200.0, "How long a memory search is kept at most")
+    cache_project_seconds: float = _setting(3600.0, "How long a project is kept at most")
+    cache_absent_seconds: float = _setting(30.0, "How long an answer with nothing in it is kept")
+    cache_memory_bytes: int = _setting(64 * 1024 * 1024, "Of each process, without a cache server")
+    cache_budget_ms: int = _setting(50, "Waiting for the cache server at most")
+    cache_pause_seconds: float = _setting(5.0, "A cache that failed is not asked for so long")
+    cache_warm: int = _setting(0, "Newest users whose entries are made at start")
 
     # what is written down
     log_format: Literal["auto", "json", "console"] = _setting(

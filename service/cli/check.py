@@ -27,7 +27,7 @@ def check(as_json: Json = False) -> None:
         "database": lambda: _database(dsn),
         "migrations": lambda: _migrations(config, dsn),
         "contract": lambda: _contract(config, dsn),
-        "cache": lambda: "none configured",
+        "cache": lambda: _cache(config),
         "disk": lambda: _disk(config),
     }
     rows = [_look(name, look) for name, look in looks.items()]
@@ -45,6 +45,18 @@ def _look(name: str, look: Callable[[], str]) -> dict[str, str]:
 
 class _Finding(Exception):
     pass
+
+
+def _cache(config: Settings) -> str:
+    if config.cache_url is None:
+        return "in each process"
+    import redis  # noqa: PLC0415  (a slow import that few need)
+
+    try:
+        redis.Redis.from_url(config.cache_url, socket_timeout=1, socket_connect_timeout=1).ping()
+    except (redis.RedisError, ValueError) as error:
+        raise _Finding(f"the cache server does not answer: {type(error).__name__}") from None
+    return "the cache server answers"
 
 
 def _database(dsn: str) -> str:

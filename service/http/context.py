@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from asyncpg.pgproto.pgproto import UUID
 from starlette.requests import Request
 
+from service.cache.cache import Cache
 from service.database.session import Engine, Identity, Session
 from service.files import FileStore
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from service.http.limits import RateLimiter
     from service.http.observe import Observer
     from service.http.routing import Endpoint
+    from service.http.uploads import Upload
     from service.http.workbench import Workbench
     from service.settings import Settings
 
@@ -37,6 +39,7 @@ class Process:
     in_flight: InFlight
     events: Hub
     files: FileStore
+    cache: Cache
     expected_head: str = ""
     draining: bool = False
     contract: bytes = b"{}"  # of the queries that are served, as in contract.json
@@ -78,7 +81,7 @@ class Context:
         "abort", "body", "clock", "deadline", "endpoint", "extra_headers", "headers", "hung_up",
         "prepared", "principal",
         "process", "queries", "request_id",
-        "started", "trace_id", "unit",
+        "started", "trace_id", "unit", "upload",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +102,7 @@ class Context:
         self.endpoint: Endpoint | None = None
         self.prepared: Any = None  # what the endpoint's slow work has made
         self.unit: Session | None = None  # the open unit of an idempotent request
+        self.upload: Upload | None = None  # read once; closed by the outermost layer
         self.extra_headers: list[tuple[bytes, bytes]] = []
 
     def header(self, name: bytes) -> str | None:

@@ -112,7 +112,8 @@ class Edge:
         here.endpoint = endpoint
         process = here.process
         here.deadline = here.started + _deadline_seconds(here, endpoint)
-        _check_length(here, process)
+        if not endpoint.upload:
+            _check_length(here, process)
         if endpoint.scope is not None:
             credentials = here.headers.get(b"authorization")
             caller = here.principal = await process.authenticator(
@@ -127,9 +128,13 @@ class Edge:
             if scope["query_string"] and not endpoint.query:
                 query(request)  # refuses what the endpoint does not know
         repeatable = endpoint.method == "POST" and endpoint.scope is not None
-        if repeatable and idempotency.HEADER in here.headers:
-            return await idempotency.once(request, here, endpoint)
-        return await endpoint.handler(request)
+        try:
+            if repeatable and idempotency.HEADER in here.headers:
+                return await idempotency.once(request, here, endpoint)
+            return await endpoint.handler(request)
+        finally:
+            if here.upload is not None:
+                await here.upload.close()
 
     def _explain(self, failure: Failure, here: Context) -> Problem:
         problem = from_failure(failure)

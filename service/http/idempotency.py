@@ -23,10 +23,11 @@ from starlette.responses import Response
 from service.database.errors import Failure, Kind
 from service.database.tree import sql
 from service.http.answers import Answer
-from service.http.context import Context, principal
+from service.http.context import Context, context, principal
 from service.http.inputs import raw_body
 from service.http.problems import Problem
 from service.http.routing import Endpoint
+from service.http.uploads import is_multipart, receive
 
 HEADER = b"idempotency-key"
 WAIT_SECONDS = 5.0  # for a first request that still runs; then 409
@@ -103,6 +104,8 @@ async def _known(here: Context, actor: str, key: str) -> bool:
 async def _fingerprint(request: Request) -> bytes:
     scope = request.scope
     head = f"{request.method} {scope['path']}?".encode() + scope["query_string"] + b"\n"
+    if is_multipart(request) and context(request).endpoint.upload:  # type: ignore[union-attr]
+        return hashlib.sha256(head + (await receive(request)).fingerprint).digest()
     return hashlib.sha256(head + await raw_body(request)).digest()
 
 

@@ -73,6 +73,14 @@ def path_text(request: Request, name: str) -> str:
     return text
 
 
+def path_number(request: Request, name: str) -> int:
+    """A whole number from 1 out of the path. Raises Problem not_found."""
+    value: str = request.path_params[name]
+    if not value.isascii() or not value.isdigit() or len(value) > 9 or int(value) == 0:
+        raise Problem("not_found")
+    return int(value)
+
+
 # queries
 
 
@@ -121,6 +129,11 @@ def flag(meaning: str) -> QueryParameter:
         return value == "true"
 
     return QueryParameter(read, {"type": "boolean", "default": False}, meaning, False)
+
+
+def either(meaning: str) -> QueryParameter:
+    """true or false; None, which means both, when absent."""
+    return msgspec.structs.replace(flag(meaning), default=None, schema={"type": "boolean"})
 
 
 def one_of(meaning: str, *allowed: str) -> QueryParameter:
@@ -286,8 +299,8 @@ def given(found: Any) -> dict[str, Any]:
     return values
 
 
-def items(found: list[T]) -> list[T]:
-    """A bulk body of 1 to 10,000 items. Raises Problem validation otherwise."""
-    if not 0 < len(found) <= MAX_ITEMS:
-        raise Problem("validation", errors=[FieldError("", "invalid", f"1 to {MAX_ITEMS} items")])
+def items(found: list[T], most: int = MAX_ITEMS) -> list[T]:
+    """A bulk body of 1 to `most` items. Raises Problem validation otherwise."""
+    if not 0 < len(found) <= most:
+        raise Problem("validation", errors=[FieldError("", "invalid", f"1 to {most} items")])
     return found

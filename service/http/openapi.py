@@ -17,7 +17,6 @@ from typing import Any, get_origin
 import msgspec
 import orjson
 
-from service.http.inputs import MAX_ITEMS
 from service.http.openapi_parts import (
     ABOUT,
     HEADERS,
@@ -32,6 +31,7 @@ from service.http.problems import CODES
 from service.http.routing import Endpoint
 
 JSON, NDJSON, PROBLEM = "application/json", "application/x-ndjson", "application/problem+json"
+MULTIPART = "multipart/form-data"
 
 _TEXT_IDS = {"case_id", "entity_id"}  # given by documents, not by the database
 _PATTERNS = {"verb": r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)?$", "version": "^[0-9]{1,9}$"}
@@ -154,11 +154,13 @@ class _Writer:
         content: Json = {JSON: {"schema": schema}}
         for media in endpoint.accepts:
             content.setdefault(media, {"schema": {"type": "string"}})
+        if endpoint.upload:
+            content[MULTIPART] = {"schema": _form(endpoint)}
         return {"required": True, "content": content}
 
     def _body_schema(self, endpoint: Endpoint) -> Json:
         schema = self._bodies[endpoint.method, endpoint.path]
-        bounds = {"minItems": 1, "maxItems": MAX_ITEMS}
+        bounds = {"minItems": 1, "maxItems": endpoint.most_items}
         return schema | bounds if schema.get("type") == "array" else schema
 
     # answers
@@ -175,6 +177,8 @@ class _Writer:
                 "description": "Whoever asks has seen the end: do not come back.",
                 "headers": _headers("X-Request-ID"),
             }
+        if endpoint.upload:
+            found["200"] = found[str(endpoint.status)] | {"description": "It was there already."}
         if endpoint.ranges:
             whole = found[str(endpoint.status)]
             found["206"] = whole | {
@@ -312,6 +316,13 @@ class _Writer:
         while self.schemas.setdefault(free, schema) != schema:
             free, number = f"{name}{number}", number + 1
         return schema_ref(free)
+
+
+def _form(endpoint: Endpoint) -> Json:
+    """An upload: the file, and the fields beside it, which are ids."""
+    file: Json = {"type": "string", "contentMediaType": "application/octet-stream"}
+    fields = {name: of_type("uuid") for name in endpoint.upload}
+    return {"type": "object", "required": ["file"], "properties": {"file": file} | fields}
 
 
 def _page(row: Json, *, total: bool) -> Json:

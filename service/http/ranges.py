@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import BinaryIO
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +24,7 @@ from service.http.problems import Problem
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z", re.ASCII)
 _CHUNK = 256 * 1024
+_UNSAFE = re.compile(r"[^A-Za-z0-9 ._()+-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def file_answer(
         (b"content-length", b"%d" % length),
         (b"etag", quoted(file.sha256).encode()),
         (b"accept-ranges", b"bytes"),
-        (b"content-disposition", f'attachment; filename="{file.name}"'.encode("ascii", "replace")),
+        (b"content-disposition", disposition(file.name)),
         (b"x-content-type-options", b"nosniff"),
         (b"cache-control", b"private, no-transform"),
     ]
@@ -106,6 +108,15 @@ def file_answer(
     answer.status_code = 200 if part is None else 206
     answer.raw_headers = headers
     return answer
+
+
+def disposition(name: str) -> bytes:
+    """A download under this name (RFC 6266); beyond ASCII also as `filename*`."""
+    plain = _UNSAFE.sub("_", name)
+    value = f'attachment; filename="{plain}"'
+    if plain != name:
+        value += f"; filename*=UTF-8''{quote(name, safe='')}"
+    return value.encode("ascii")
 
 
 async def _read(opened: BinaryIO, first: int, length: int) -> AsyncGenerator[bytes, None]:

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.http.inputs import Q
+from service.http.inputs import MAX_ITEMS, Q
 from service.http.problems import Problem
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -51,6 +51,8 @@ class Endpoint:
     accepts: tuple[str, ...] = ("application/json",)  # media types of the body
     headers: tuple[str, ...] = ()  # of PARAMETERS, besides those that follow from the rest
     nothing_more: bool = False  # may also answer 204: whoever asks has seen the end
+    most_items: int = MAX_ITEMS  # of a list body
+    upload: tuple[str, ...] = ()  # takes multipart/form-data too: the fields beside the file
     ranges: bool = False  # answers a file, or a part of it; as x-ndjson, lines of `answers`
 
     @property

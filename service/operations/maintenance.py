@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
-from service.database.session import Engine
+from asyncpg.pgproto import pgproto
+
+from service.database.session import Engine, Identity
 from service.database.tree import sql
-from service.files import EXPORTS, FileStore, Stored
+from service.files import DRAFT, EXPORTS, UPLOADS, FileStore, Stored
 from service.jobs.leader import Periodic, upkeep
 from service.jobs.worker import across_tenants
 from service.settings import Settings
@@ -63,7 +65,19 @@ def tasks(engine: Engine, settings: Settings, files: FileStore) -> list[Periodic
         return {"expired": expired, "abandoned": abandoned}
 
     async def stray_files() -> Mapping[str, int]:
-        return {"removed": await _remove_strays(engine, files, settings.stray_file_seconds)}
+        age = settings.stray_file_seconds
+        exports, uploads = [
+            [file for file in await files.stored(area) if file.age >= age]
+            for area in (EXPORTS, UPLOADS)
+        ]
+        removed = await _remove_exports(engine, files, exports)
+        return {"removed": removed + await _remove_uploads(engine, files, uploads)}
+
+    async def expired_memories() -> Mapping[str, int]:
+        removed = 0
+        while batch := await upkeep(engine, _SECONDS).value(sql.upkeep.memories, batch=_BATCH):
+            removed += batch
+        return {"removed": removed}
 
     async def finished_jobs() -> Mapping[str, int]:
         removed, days = 0, settings.jobs_keep_days
@@ -82,6 +96,7 @@ def tasks(engine: Engine, settings: Settings, files: FileStore) -> list[Periodic
         Periodic("topic_events", _HOUR, topic_events),
         Periodic("expired_exports", settings.upkeep_seconds, expired_exports),
         Periodic("stray_files", settings.upkeep_seconds, stray_files),
+        Periodic("expired_memories", _HOUR, expired_memories),
         Periodic("audit_partitions", 6 * _HOUR, audit_partitions),
         Periodic("idempotency_keys", _HOUR, idempotency_keys),
         Periodic("finished_jobs", _HOUR, finished_jobs),
@@ -89,13 +104,12 @@ def tasks(engine: Engine, settings: Settings, files: FileStore) -> list[Periodic
     ]
 
 
-async def _remove_strays(engine: Engine, files: FileStore, age: float) -> int:
+async def _remove_exports(engine: Engine, files: FileStore, found: list[Stored]) -> int:
     """Remove the files of exports that are gone, over or complete under another name.
 
     The files are listed first and looked up afterwards: an export is in the database before its
     first file is on the disk, so what has no row then never will have one.
     """
-    found = [file for file in await files.stored(EXPORTS) if file.age >= age]
     removed = 0
     for start in range(0, len(found), _BATCH):
         batch = [(file, of) for file in found[start : start + _BATCH] if (of := _export_of(file))]
@@ -111,6 +125,24 @@ async def _remove_strays(engine: Engine, files: FileStore, age: float) -> int:
             )
             if not wanted:
                 removed += await files.remove(EXPORTS, file.tenant_id, file.name)
+    return removed
+
+
+async def _remove_uploads(engine: Engine, files: FileStore, found: list[Stored]) -> int:
+    """Remove the uploads that no live file lays claim to: what a crash between a commit and the
+    disk leaves behind. A draft of that age belongs to nothing, for nobody writes to it any more."""
+    removed = 0
+    of_tenants: dict[UUID, list[str]] = {}
+    for file in found:
+        of_tenants.setdefault(file.tenant_id, []).append(file.name)
+    for tenant_id, names in of_tenants.items():
+        for start in range(0, len(names), _BATCH):
+            batch = names[start : start + _BATCH]
+            whole = [name for name in batch if not name.endswith(DRAFT)]
+            db = engine.session(Identity(pgproto.UUID(str(tenant_id)), "upkeep"), "", _SECONDS)
+            known = {row["stored_name"] for row in await db.fetch(sql.files.stored, names=whole)}
+            for name in set(batch) - known:
+                removed += await files.remove(UPLOADS, tenant_id, name)
     return removed
 
 

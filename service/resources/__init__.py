@@ -5,6 +5,7 @@ from service.jobs.queue import Kind
 from service.resources import (
     audit,
     cases,
+    conversations,
     dictionary,
     docs,
     documents,
@@ -14,9 +15,13 @@ from service.resources import (
     executions,
     export_job,
     exports,
+    files,
     health,
     members,
+    memories,
+    messages,
     pages,
+    possessions,
     projects,
     proposals,
     sql_files,
@@ -39,12 +44,17 @@ ENDPOINTS = [
     *cases.ENDPOINTS,
     *entities.ENDPOINTS,
     *audit.ENDPOINTS,
+    *conversations.ENDPOINTS,
+    *messages.ENDPOINTS,
+    *memories.ENDPOINTS,
+    *files.ENDPOINTS,
+    *possessions.ENDPOINTS,
     *docs.ENDPOINTS,
     *pages.ENDPOINTS,
 ]
 ADMIN_ENDPOINTS = [*health.ADMIN_ENDPOINTS, *sql_files.ADMIN_ENDPOINTS]
 
 
-def kinds(settings: Settings, files: FileStore) -> dict[str, Kind]:
+def kinds(settings: Settings, store: FileStore) -> dict[str, Kind]:
     """The jobs that this version can do."""
-    return {"export": export_job.kind(settings, files)}
+    return {"export": export_job.kind(settings, store)}

@@ -7,6 +7,8 @@ from time import perf_counter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.cache.cache import exposition as cache_figures
+from service.cache.cache import summary
 from service.database.errors import Failure, Kind
 from service.database.tree import sql
 from service.http.answers import Answer, json_answer
@@ -52,8 +54,13 @@ async def database(request: Request) -> Response:
 
 
 async def cache(request: Request) -> Response:
-    """The cache; this version keeps none besides the rights of callers."""
-    return json_answer({"status": "ok", "kind": "none"})
+    """What the cache of this process has seen, by kind. A cache that is down degrades nothing else:
+    requests then go to the database."""
+    kept = context(request).process.cache
+    status = "ok" if await kept.ping() else "degraded"
+    return json_answer(
+        {"status": status, "kind": kept.store.kind, "resting": kept.open, "kinds": summary(kept)}
+    )
 
 
 async def detailed(request: Request) -> Response:
@@ -87,6 +94,7 @@ async def metrics(request: Request) -> Response:
         [
             *exposition(process.observer, process.engine, process.events),
             *figures.exposition(queue, background_of(process)),
+            *cache_figures(process.cache),
         ]
     )
     return Answer(text.encode(), content_type=(b"content-type", b"text/plain; version=0.0.4"))

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.database.session import Row
 from service.database.tree import sql
 from service.http.answers import Answer, created, entity, expected_version, no_content
 from service.http.context import Principal, principal, session
@@ -30,6 +31,7 @@ from service.http.inputs import (
 from service.http.paging import PAGING, TOTAL, listing
 from service.http.problems import Problem, refused
 from service.http.routing import Endpoint
+from service.resources.cached import kept_entity
 
 READ, WRITE = "projects:read", "projects:write"
 
@@ -120,8 +122,15 @@ async def _create_many(request: Request, data: bytes) -> Response:
 
 async def get(request: Request) -> Response:
     """One live project; 404 when absent, deleted or another tenant's."""
-    async with session(request) as db:
-        return entity(await db.one(sql.projects.get, project_id=path_uuid(request)), request)
+    project_id = path_uuid(request)
+
+    async def read() -> Row | None:
+        async with session(request) as db:
+            return await db.one(sql.projects.get, project_id=project_id)
+
+    return await kept_entity(
+        request, "project", project_id, sql.projects.generation, {"project_id": project_id}, read
+    )
 
 
 async def index(request: Request) -> Response:

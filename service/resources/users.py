@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.database.errors import Failure, Kind
+from service.database.session import Row
 from service.database.tree import sql
 from service.http.answers import Answer, created, entity, no_content
 from service.http.context import session
@@ -29,6 +30,7 @@ from service.http.inputs import (
 from service.http.paging import PAGING, TOTAL, listing
 from service.http.problems import Problem, refused
 from service.http.routing import Endpoint
+from service.resources.cached import kept_entity
 
 READ, WRITE = "projects:read", "projects:write"
 
@@ -96,8 +98,15 @@ async def _create_many(request: Request, data: bytes) -> Response:
 
 async def get(request: Request) -> Response:
     """One live user; 404 when absent, deleted or another tenant's."""
-    async with session(request) as db:
-        return entity(await db.one(sql.users.get, user_id=path_uuid(request, "user_id")), request)
+    user_id = path_uuid(request, "user_id")
+
+    async def read() -> Row | None:
+        async with session(request) as db:
+            return await db.one(sql.users.get, user_id=user_id)
+
+    return await kept_entity(
+        request, "user", user_id, sql.users.generation, {"user_id": user_id}, read
+    )
 
 
 async def index(request: Request) -> Response:
@@ -132,17 +141,6 @@ async def log_in(request: Request) -> Response:
         return entity(await db.one(sql.users.log_in, email=email, **given(user)), request)
 
 
-async def erase(request: Request) -> Response:
-    """Remove personal data for good: in the row, the audit trail and answers kept for replay."""
-    user_id = path_uuid(request, "user_id")
-    async with session(request) as db, db.transaction():
-        if not await db.execute(sql.users.erase, user_id=user_id):
-            raise Problem("not_found")
-        await db.value(sql.users.redact, user_id=user_id)
-        await db.execute(sql.users.forget_answers, user_id=user_id)
-    return no_content()
-
-
 _BY_ID = "/users/{user_id}"
 ENDPOINTS = [
     Endpoint("POST", "/users", create, WRITE, "Create a user, or many from an array", "users", 201,
@@ -157,8 +155,6 @@ ENDPOINTS = [
     Endpoint("PATCH", _BY_ID, update, WRITE, "Change a user", "users", 200, "users.update",
              UserUpdate, problems=("duplicate",), admin=True),
     Endpoint("DELETE", _BY_ID, delete, WRITE, "Delete a user softly", "users", 204, admin=True),
-    Endpoint("POST", _BY_ID + "/erase", erase, WRITE, "Remove a user's personal data for good",
-             "users", 204, admin=True),
     Endpoint("PUT", "/users/by-email/{email}", log_in, WRITE, "Get or create by e-mail address",
              "users", 200, "users.log_in", UserLogin, admin=True),
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 -- is the value for parameters of its name and type; status_text is status, where that is a text.
 -- Worst cases: a tenant's longest document. For a new name add a column; what is not here gets a
 -- sample of its type.
--- null: document_id, user_id, user, created_by, key_id, execution_id, correlation_id, topic_id, actor, key, case_id, version, case_ids, entity_id, entity_ids, owned, names
+-- null: conversation_id, memory_id, file_id, document_id, user_id, user, created_by, key_id, execution_id, correlation_id, topic_id, actor, key, case_id, version, case_ids, entity_id, entity_ids, owned, names
 -- budget: 20000 buffers
 WITH longest AS (
     SELECT c.project_id, c.document_type
@@ -36,6 +36,12 @@ WITH longest AS (
       JOIN cases.entities AS e ON e.tenant_id = :tenant_id AND e.project_id = l.project_id
      ORDER BY e.entity_id
      LIMIT 1
+), conversation AS (
+    SELECT c.id
+      FROM member AS m
+      JOIN assistant.conversations AS c ON c.tenant_id = :tenant_id AND c.user_id = m.user_id
+     ORDER BY c.message_count DESC, c.id
+     LIMIT 1
 ), answer AS (
     SELECT i.actor, i.key
       FROM core.idempotency AS i
@@ -56,11 +62,28 @@ SELECT l.project_id, l.document_type,
          WHERE k.tenant_id = :tenant_id
          ORDER BY k.id
          LIMIT 1) AS key_id,
+       c.id AS conversation_id,
+       (SELECT r.id
+          FROM assistant.memories AS r
+         WHERE r.tenant_id = :tenant_id
+           AND r.user_id = m.user_id
+         ORDER BY r.importance DESC, r.created_at DESC, r.id DESC
+         LIMIT 1) AS memory_id,
+       (SELECT f.id
+          FROM assistant.files AS f
+         WHERE f.tenant_id = :tenant_id
+           AND f.user_id = m.user_id
+         ORDER BY f.created_at DESC, f.id DESC
+         LIMIT 1) AS file_id,
        uuidv7() AS id, m.user_id, m.user_id::text AS user, m.user_id AS created_by, 'editor' AS role,
        'zip' AS format, uuidv7() AS export_id, false AS latest_only, 'report' AS q,
        'an-example' AS name, 'en' AS language, 'example@example.org' AS email,
        json_build_array(json_build_object('name', 'An example', 'language', 'en',
-                                          'email', 'example@example.org')) AS items,
+                                          'email', 'example@example.org',
+                                          'role', 'user', 'content', 'text')) AS items,
+       'assistant.conversations' AS of_table, 'text/plain' AS mime_type, 1 AS seq, 1 AS at_seq,
+       json_build_object('content', 'text') AS changes, 50 AS message_limit, 50 AS max_messages,
+       1000 AS before, 50 AS most,
        e.id AS execution_id, e.correlation_id, 'running' AS status_text, 'execution' AS topic, e.id AS topic_id, 365 AS days, l.project_id AS row_id,
        a.actor, a.key, 201 AS status, sha256('example') AS request_hash, sha256('example') AS secret_hash,
        h.case_id, h.current_version AS version, ARRAY[h.case_id] AS case_ids, n.entity_id,
@@ -73,6 +96,7 @@ SELECT l.project_id, l.document_type,
   FROM longest AS l
   LEFT JOIN member AS m ON true
   LEFT JOIN execution AS e ON true
+  LEFT JOIN conversation AS c ON true
   LEFT JOIN answer AS a ON true
   LEFT JOIN longest_case AS h ON true
   LEFT JOIN an_entity AS n ON true

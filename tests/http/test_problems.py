@@ -11,8 +11,9 @@ from service.http.problems import CODES, Problem, from_failure
 from tests.support.cluster import Database
 
 CONSTRAINTS = """
-SELECT conname FROM pg_constraint WHERE connamespace = 'workspace'::regnamespace
- UNION SELECT indexname FROM pg_indexes WHERE schemaname = 'workspace'
+SELECT conname FROM pg_constraint
+ WHERE connamespace IN ('workspace'::regnamespace, 'assistant'::regnamespace)
+ UNION SELECT indexname FROM pg_indexes WHERE schemaname IN ('workspace', 'assistant')
 """
 
 

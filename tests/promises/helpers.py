@@ -23,6 +23,7 @@ Json = dict[str, Any]
 
 NDJSON = {"Accept": "application/x-ndjson"}
 ANY_VERSION = {"If-Match": "*"}
+JSON_TYPES = ("application/json", "application/problem+json")
 # What no caller may learn from an error: SQL, names of tables, code, hosts, paths, versions.
 REVEALING = re.compile(
     r"\bSELECT\b|\bINSERT INTO\b|\bUPDATE\b|\bWHERE\b|\$[0-9]|workspace\.|core\.|audit\."
@@ -144,7 +145,7 @@ def _refusal(response: httpx.Response) -> tuple[int, Json, Json]:
         n: v for n, v in response.headers.items()
         if n not in ("date", "x-request-id", "content-length")
     }  # fmt: skip
-    is_json = "json" in response.headers.get("content-type", "")
+    is_json = response.headers.get("content-type", "") in JSON_TYPES
     body = response.json() if is_json else {"text": response.text}
     return response.status_code, {k: v for k, v in body.items() if k != "request_id"}, headers
 

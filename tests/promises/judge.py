@@ -73,13 +73,17 @@ class Judge:
         if not content:
             if answer.content:
                 yield "a body where none is described"
+        elif media not in content and "*/*" in content:
+            return
         elif media not in content:
             yield f"{media} is not described"
         elif media in JSON:
             yield from self._schema_faults(content[media]["schema"], answer.json())
         elif media == NDJSON:
             for line in answer.text.splitlines():
-                yield from self._schema_faults(content[media]["x-line-schema"], json.loads(line))
+                yield from self._schema_faults(
+                    content[media].get("x-line-schema", {}), json.loads(line)
+                )
 
     def _at(self, place: list[str]) -> Json | None:
         found = self._described

@@ -13,6 +13,7 @@ from psycopg import errors
 
 from service.resources import ENDPOINTS
 from service.resources.audit import TABLES
+from tests.promises.assistant import make_conversation, path_of
 from tests.promises.helpers import (
     ANY_VERSION,
     NDJSON,
@@ -46,6 +47,9 @@ USERS, PROJECTS, MEMBERS, DOCUMENTS, EXECUTIONS, EXPORTS = (
 CASES, DICTIONARY, PROPOSALS, VALUES = (
     f"cases.{name}" for name in ("cases", "dictionary", "dsl_proposals", "attribute_values")
 )
+CONVERSATIONS, MESSAGES, MEMORIES, FILES = (
+    f"assistant.{name}" for name in ("conversations", "messages", "memories", "files")
+)
 INSERT, UPDATE, DELETE, REDACT = "insert", "update", "delete", "redact"
 
 
@@ -67,6 +71,10 @@ class Stage(NamedTuple):
     case: str
     attribute: str
     proposal: str
+    conversation: str
+    deleted_conversation: str
+    memory: str
+    file: str
 
     def path(self, template: str) -> str:
         return template.format(
@@ -75,6 +83,7 @@ class Stage(NamedTuple):
             attribute_id=self.attribute, proposal_id=self.proposal, subject_kind="case",
             subject_id=self.case,
             email=f"{unique()}@example.org",
+            conversation_id=self.conversation, seq=2, memory_id=self.memory, file_id=self.file,
         )  # fmt: skip
 
 
@@ -83,7 +92,7 @@ class Change(NamedTuple):
 
     events: dict[tuple[str, str], int]
     body: Callable[[Stage], Any] = lambda _: None
-    deleted: bool = False  # it is about the project that is deleted
+    deleted: bool = False  # it is about the project or conversation that is deleted
 
 
 def person() -> Json:
@@ -94,6 +103,15 @@ def project(stage: Stage) -> Json:
     return {"name": "x", "language": "en", "created_by": stage.user}
 
 
+def memory(stage: Stage) -> Json:
+    return {"user_id": stage.user, "question": "Drinks?", "answer": "Tea"}
+
+
+def stored(stage: Stage) -> Json:
+    """A file that lies elsewhere."""
+    return {"user_id": stage.user, "original_name": "a", "mime_type": "a/b", "size": 1, "path": "x"}
+
+
 _ONE = "/projects/{project_id}"
 _MEMBER = _ONE + "/members/{user_id}"
 _DOCUMENT = _ONE + "/documents/{document_id}"
@@ -101,6 +119,8 @@ _CASE = _ONE + "/cases/{case_id}"
 _PROPOSAL = _ONE + "/dsl/proposals/{proposal_id}"
 _RUNS = _ONE + "/agents/executions"
 _RUN = _RUNS + "/{execution_id}"
+_CHAT = "/conversations/{conversation_id}"
+_SAID = _CHAT + "/messages/{seq}"
 CHANGES = {
     ("POST", "/users"): Change({(USERS, INSERT): 1}, lambda _: person()),
     ("POST", "/users/bulk"): Change({(USERS, INSERT): 3}, lambda _: [person() for _ in range(3)]),
@@ -158,6 +178,34 @@ CHANGES = {
         lambda _: {"values": {"identity.legal_name": "x", "banking.iban": None}},
     ),
     ("POST", _CASE + "/rollback"): Change({(CASES, UPDATE): 3}, lambda _: {"version": 1}),
+    ("POST", "/conversations"): Change({(CONVERSATIONS, INSERT): 1}, lambda _: {}),
+    ("PATCH", _CHAT): Change({(CONVERSATIONS, UPDATE): 1}, lambda _: {"title": "y"}),
+    ("DELETE", _CHAT): Change({(CONVERSATIONS, UPDATE): 1}),
+    ("POST", _CHAT + "/restore"): Change({(CONVERSATIONS, UPDATE): 1}, deleted=True),
+    ("POST", _CHAT + "/branch"): Change(
+        {(CONVERSATIONS, INSERT): 1, (MESSAGES, INSERT): 2}, lambda _: {"at_seq": 2}
+    ),
+    ("POST", _CHAT + "/messages"): Change(
+        {(MESSAGES, INSERT): 1}, lambda _: {"role": "user", "content": "x"}
+    ),
+    ("POST", _CHAT + "/messages/bulk"): Change(
+        {(MESSAGES, INSERT): 3}, lambda _: [{"role": "user", "content": "x"}] * 3
+    ),
+    ("PATCH", _SAID): Change(
+        {(MESSAGES, UPDATE): 1, (MESSAGES, INSERT): 1}, lambda _: {"content": "y"}
+    ),
+    ("POST", _SAID + "/regenerate"): Change(
+        {(MESSAGES, UPDATE): 1, (MESSAGES, INSERT): 1}, lambda _: {"content": "y"}
+    ),
+    ("PUT", _SAID + "/active"): Change({(MESSAGES, UPDATE): 2}, lambda _: {"variant": 1}),
+    ("POST", "/memories"): Change({(MEMORIES, INSERT): 1}, memory),
+    ("PATCH", "/memories/{memory_id}"): Change({(MEMORIES, UPDATE): 1}, lambda _: {"used": True}),
+    ("DELETE", "/memories/{memory_id}"): Change({(MEMORIES, DELETE): 1}),
+    ("POST", "/files"): Change({(FILES, INSERT): 1}, stored),
+    ("DELETE", "/files/{file_id}"): Change({(FILES, UPDATE): 1}),
+    ("POST", "/files/{file_id}/processed"): Change(
+        {(FILES, UPDATE): 1}, lambda _: {"analysis": {"words": 1}}
+    ),
 }  # fmt: skip
 
 
@@ -185,11 +233,19 @@ def stage(tenant: Tenant) -> Stage:
     attribute = ok(tenant.client.post("/dictionary", json=attribute), 201)
     asked = {"instruction": "open case P-1 for Acme"}
     proposal = ok(tenant.client.post(f"/projects/{mine}/dsl/generate", json=asked), 201)
-    return Stage(
+    chat = make_conversation(tenant.client, user["id"], messages=2)
+    ok(tenant.client.patch(path_of(chat, 2), json={"content": "m2 again"}))
+    gone = make_conversation(tenant.client, user["id"])["id"]
+    assert tenant.client.delete(f"/conversations/{gone}", headers=ANY_VERSION).status_code == 204
+    made = Stage(
         tenant, tenant.caller(user=user["email"]), user["id"], other["id"], mine, deleted,
-        make_document(tenant.client, mine)["id"], run, make_export(tenant.client, mine)["id"], "C",
-        attribute["id"], proposal["id"],
+        make_document(tenant.client, mine)["id"], run, make_export(tenant.client, mine)["id"],
+        "C", attribute["id"], proposal["id"], chat["id"], gone, "", "",
     )  # fmt: skip
+    return made._replace(
+        memory=ok(tenant.client.post("/memories", json=memory(made)), 201)["id"],
+        file=ok(tenant.client.post("/files", json=stored(made)), 201)["id"],
+    )
 
 
 @pytest.mark.parametrize("endpoint", CHANGES, ids=" ".join)
@@ -198,7 +254,9 @@ def test_a_change_leaves_exactly_its_events(
 ) -> None:
     method, template = endpoint
     change = CHANGES[endpoint]
-    place = stage._replace(project=stage.deleted) if change.deleted else stage
+    place = stage
+    if change.deleted:
+        place = stage._replace(project=stage.deleted, conversation=stage.deleted_conversation)
     whole_tenant = any(e.admin for e in ENDPOINTS if (e.method, e.path) == endpoint)
     client = stage.tenant.client if whole_tenant else stage.client
     request_id = unique("request")
@@ -385,7 +443,7 @@ def test_erased_personal_data_is_nowhere_in_the_trail(tenant: Tenant) -> None:
     before = tenant.client.get("/audit", params={"row_id": user, "include_total": "true"})
     assert all(word in before.text.lower() for word in secrets)
 
-    assert tenant.client.post(f"/users/{user}/erase").status_code == 204
+    assert tenant.client.post(f"/users/{user}/erase").status_code == 200
     for query in ({}, {"row_id": user}, {"table": USERS}, {"actor": actor_of(tenant.client)}):
         for headers in ({}, NDJSON):
             answer = tenant.client.get("/audit", params=query, headers=headers)

@@ -17,6 +17,7 @@ import pytest
 from service.operations.usage import find
 from service.resources import ADMIN_ENDPOINTS, ENDPOINTS
 from tests.conftest import Served
+from tests.promises.assistant_walk import walk_assistant
 from tests.promises.helpers import Json
 from tests.promises.judge import JSON, NDJSON, Exchange, Judge, media_type, resolved
 from tests.support.cluster import Database
@@ -93,7 +94,12 @@ class Walk:
 @pytest.fixture(scope="module")
 def walk(module_database: Database, module_served: Served) -> Walk:
     """A server's description and every answer of the walk."""
-    made = Walk(module_served(module_database, max_body_bytes=LARGEST))
+    every = "user,conversation,page,search,project"
+    made = Walk(
+        module_served(
+            module_database, max_body_bytes=LARGEST, upload_max_bytes=50_000, cache_kinds=every
+        )
+    )
     walk_open(made)
     walk_users(made)
     walk_projects(made)
@@ -105,6 +111,7 @@ def walk(module_database: Database, module_served: Served) -> Walk:
     walk_cases(made)
     walk_proposals(made)
     walk_dictionary(made)
+    walk_assistant(made, lists, unchanged)
     walk_refusals(made)
     return made
 
@@ -141,7 +148,7 @@ def walk_users(call: Walk) -> None:
     call("PUT", "/users/by-email/{email}", "nonsense", status=422, json={})
     call("DELETE", "/users/{user_id}", ids[0], status=204)
     call("DELETE", "/users/{user_id}", ids[0], status=404)
-    call("POST", "/users/{user_id}/erase", ids[1], status=204)
+    call("POST", "/users/{user_id}/erase", ids[1], status=200)
     call.known["user_id"] = ada
 
 
@@ -466,19 +473,31 @@ def least(described: Json, operation: Json) -> Json:
     """The least that a request needs so that only its path can be at fault."""
     parameters = [resolved(described, parameter) for parameter in operation["parameters"]]
     request: Json = {
-        "params": {p["name"]: "x" for p in parameters if p["in"] == "query" and p["required"]},
+        "params": {
+            p["name"]: ABSENT if p["name"] == "user_id" else "x"
+            for p in parameters
+            if p["in"] == "query" and (p["required"] or p["name"] == "user_id")
+        },
         "headers": {p["name"]: "*" for p in parameters if p["in"] == "header" and p["required"]},
     }
     if "requestBody" in operation:
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        fields = resolved(described, schema)
-        request["json"] = {
-            name: 1
-            if fields["properties"][name].get("type") == "integer"
-            else fields["properties"][name].get("enum", ["x"])[0]
-            for name in fields.get("required", ())
+        schema = schema.get("oneOf", [schema])[0]
+        fields = resolved(described, schema.get("items", schema))
+        one = {
+            name: fitting_value(fields["properties"][name]) for name in fields.get("required", ())
         }
+        if "tool_calls" in fields["properties"] and "role" in one:
+            one["content"] = "x"  # or tool calls: no schema can say that
+        request["json"] = [one] if "items" in schema else one
     return request
+
+
+def fitting_value(schema: Json) -> Any:
+    """A value of a schema, as simple as can be."""
+    if schema.get("type") == "integer":
+        return schema.get("minimum", 1)
+    return schema.get("enum", ["x"])[0]
 
 
 # the promises

@@ -22,6 +22,7 @@ from psycopg import errors
 
 from service.resources import ENDPOINTS
 from tests.conftest import Served
+from tests.promises.assistant import make_conversation
 from tests.promises.helpers import (
     ANY_VERSION,
     NDJSON,
@@ -115,6 +116,35 @@ NEEDS: dict[tuple[str, str], Json] = {
     ("GET", "/projects/{project_id}/entities"): {},
     ("GET", "/projects/{project_id}/entities/{entity_id}"): {},
     ("GET", "/projects/{project_id}/entities/{entity_id}/ownership"): {},
+    ("GET", "/conversations/{conversation_id}"): {"params": {"include": "messages"}},
+    ("PATCH", "/conversations/{conversation_id}"): {"json": {"title": "taken over"}},
+    ("DELETE", "/conversations/{conversation_id}"): {},
+    ("POST", "/conversations/{conversation_id}/restore"): {},
+    ("POST", "/conversations/{conversation_id}/branch"): {"json": {"at_seq": 1}},
+    ("POST", "/conversations/{conversation_id}/messages"): {
+        "json": {"role": "user", "content": "smuggled in"}
+    },
+    ("POST", "/conversations/{conversation_id}/messages/bulk"): {
+        "json": [{"role": "user", "content": "smuggled in"}]
+    },
+    ("GET", "/conversations/{conversation_id}/messages"): {},
+    ("GET", "/conversations/{conversation_id}/messages/{seq}"): {},
+    ("PATCH", "/conversations/{conversation_id}/messages/{seq}"): {"json": {"content": "changed"}},
+    ("POST", "/conversations/{conversation_id}/messages/{seq}/regenerate"): {
+        "json": {"content": "changed"}
+    },
+    ("GET", "/conversations/{conversation_id}/messages/{seq}/variants"): {},
+    ("PUT", "/conversations/{conversation_id}/messages/{seq}/active"): {"json": {"variant": 1}},
+    ("GET", "/conversations/{conversation_id}/context"): {},
+    ("GET", "/memories/{memory_id}"): {},
+    ("PATCH", "/memories/{memory_id}"): {"json": {"answer": "changed"}},
+    ("DELETE", "/memories/{memory_id}"): {},
+    ("GET", "/files/{file_id}"): {},
+    ("GET", "/files/{file_id}/content"): {},
+    ("DELETE", "/files/{file_id}"): {},
+    ("POST", "/files/{file_id}/processed"): {"json": {"analysis": {"taken": "over"}}},
+    ("GET", "/users/{user_id}/storage"): {},
+    ("GET", "/users/{user_id}/export"): {},
 }
 # Endpoints without an id: lists, and those that make rows; each has a test below.
 WITHOUT_ID = {
@@ -125,10 +155,14 @@ WITHOUT_ID = {
     # of no tenant: the vocabulary, and documents that nothing is stored of
     ("GET", "/dsl/verbs"), ("GET", "/dsl/verbs/{verb}"), ("POST", "/dsl/parse"),
     ("POST", "/dsl/format"), ("POST", "/dsl/validate"),
+    ("GET", "/conversations"), ("POST", "/conversations"), ("GET", "/messages/search"),
+    ("GET", "/memories"), ("POST", "/memories"), ("GET", "/files"), ("POST", "/files"),
+    ("GET", "/audit"),
 }  # fmt: skip
 LISTS = ("/users", "/projects")
 # These are about a deleted project.
-DELETED = {"/projects/{project_id}/restore", "/projects/{project_id}/purge"}
+DELETED = {"/projects/{project_id}/restore", "/projects/{project_id}/purge",
+           "/conversations/{conversation_id}/restore"}  # fmt: skip
 # These are about an execution that has ended: the events of another one never do.
 ENDED = {"/projects/{project_id}/agents/executions/{execution_id}/events"}
 # A foreign user in one's own project is a bad reference, as an absent one is.
@@ -140,6 +174,8 @@ TABLES = (
     "workspace.document_counters", "cases.cases", "cases.case_versions", "cases.case_events",
     "cases.entities", "cases.dsl_operations", "cases.dsl_proposals", "cases.dictionary",
     "cases.attribute_values",
+    "workspace.document_counters", "assistant.conversations", "assistant.messages",
+    "assistant.memories", "assistant.files",
 )  # fmt: skip
 
 
@@ -152,7 +188,11 @@ class Rows(NamedTuple):
     execution_id: str
     ended: str
     export_id: str
+    conversation_id: str
+    memory_id: str
+    file_id: str
     deleted: str
+    deleted_conversation: str
     case_id: str
     entity_id: str
     version: str  # of the case, and of no other tenant's
@@ -199,9 +239,19 @@ def furnish(client: httpx.Client, word: str = "plain") -> Rows:
     assert client.put(path, json=values).status_code == 204
     asked = {"instruction": f'open case {unique("N")} for "{word}"'}
     proposal = ok(client.post(f"/projects/{project}/dsl/generate", json=asked), 201)
+    conversation = make_conversation(client, user, title=f"{word} {unique()}")
+    turns = [{"role": r, "content": f"{word} {r}"} for r in ("user", "assistant")]
+    ok(client.post(f"/conversations/{conversation['id']}/messages", json=turns), 201)
+    gone = make_conversation(client, user, title=f"{word} deleted")["id"]
+    assert client.delete(f"/conversations/{gone}", headers=ANY_VERSION).status_code == 204
+    kept = {"user_id": user, "question": f"{word}?", "answer": f"{word} memory"}
+    memory = ok(client.post("/memories", json=kept), 201)["id"]
+    upload = {"file": (f"{word}.txt", f"{word} {unique()}".encode())}
+    file = ok(client.post("/files", files=upload, data={"user_id": user}), 201)
     return Rows(
-        user, project, document, running, ended, export, deleted, case, entity,
-        "2" if word == MARK else "1", *subject, attribute["id"], proposal["id"],
+        user, project, document, running, ended, export, conversation["id"], memory, file["id"],
+        deleted, gone, case, entity, "2" if word == MARK else "1", *subject, attribute["id"],
+        proposal["id"],
     )  # fmt: skip
 
 
@@ -209,10 +259,13 @@ def attempts(method: str, path: str, own: Rows, foreign: Rows) -> Iterator[tuple
     """Paths with a foreign id in each place and with an absent one there; whether all are."""
     names = re.findall(r"{(\w+)}", path)
     for places in itertools.product((True, False), repeat=len(names)):
-        if not any(places):
+        if not any(p for n, p in zip(names, places, strict=True) if n != "seq"):
             continue
         ids: list[dict[str, str]] = [{}, {}]
         for name, is_foreign in zip(names, places, strict=True):
+            if name == "seq":
+                ids[0][name] = ids[1][name] = "2"
+                continue
             theirs, mine = (id_of(rows, path, name) for rows in (foreign, own))
             ids[0][name] = theirs if is_foreign else mine
             ids[1][name] = absent() if is_foreign else mine
@@ -222,7 +275,7 @@ def attempts(method: str, path: str, own: Rows, foreign: Rows) -> Iterator[tuple
 def id_of(rows: Rows, path: str, name: str) -> str:
     """The id of the row that a path is about."""
     if path in DELETED:
-        return rows.deleted
+        return rows.deleted_conversation if name == "conversation_id" else rows.deleted
     name = "ended" if path in ENDED and name == "execution_id" else name
     return str(getattr(rows, name))
 
@@ -257,6 +310,11 @@ def leaks_in_lists(world: World) -> list[str]:
     asked += [
         ("/projects", {"created_by": foreign.user_id}),
         *(("/audit", query) for query in ({"limit": 200}, {"row_id": foreign.project_id})),
+        ("/conversations", {"user_id": foreign.user_id}),
+        ("/messages/search", {"user_id": foreign.user_id, "q": MARK}),
+        ("/memories", {"user_id": foreign.user_id}),
+        ("/memories", {"user_id": foreign.user_id, "q": MARK}),
+        ("/files", {"user_id": foreign.user_id}),
         (f"/projects/{own.project_id}/members", {}),
         (f"/projects/{own.project_id}/documents", {"include": "content"}),
         (f"/projects/{own.project_id}/agents/executions", {}),
@@ -300,9 +358,9 @@ def contents(database: Database, rows: Rows) -> list[Any]:
     return [
         database.psql(
             f"SELECT to_jsonb(t) FROM {table} AS t"
-            "  WHERE to_jsonb(t) ->> 'id' = ANY (%s) OR to_jsonb(t) ->> 'project_id' = ANY (%s)"
+            "  WHERE ARRAY[to_jsonb(t) ->> 'id', to_jsonb(t) ->> 'project_id',"
+            "              to_jsonb(t) ->> 'conversation_id'] && %s::text[]"
             "  ORDER BY to_jsonb(t)::text",
-            ids,
             ids,
         )
         for table in TABLES

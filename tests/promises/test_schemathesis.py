@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from service.resources import ENDPOINTS
 from tests.conftest import Served
+from tests.promises.assistant import make_conversation
 from tests.promises.helpers import make_document, make_execution, make_project, make_user, ok
 from tests.support.cluster import Database
 
@@ -73,11 +74,17 @@ class Aimed:
         asked = client.post(f"/projects/{project}/dsl/generate", json=instruction)
         proposal = ok(asked, 201)["id"]
         attribute = ok(client.post("/dictionary", json={"name": "own", "mask": "date"}), 201)["id"]
+        conversation = make_conversation(client, user, messages=3)["id"]
+        kept = {"user_id": user, "question": "?", "answer": "tea"}
+        memory = client.post("/memories", json=kept).json()["id"]
+        upload = {"file": ("a.txt", b"text")}
+        file = client.post("/files", files=upload, data={"user_id": user}).json()["id"]
         self._ids = {
             "user_id": user, "project_id": project, "document_id": document, "execution_id": ended,
             "case_id": "C", "entity_id": "E", "version": "1", "verb": "kyc.start",
             "attribute_id": attribute, "proposal_id": proposal, "subject_kind": "case",
             "subject_id": "C",
+            "conversation_id": conversation, "seq": "1", "memory_id": memory, "file_id": file,
         }  # fmt: skip
 
     def aim(self, case: Case[Any]) -> None:

@@ -1,0 +1,11 @@
+-- name: conversations.version :value
+-- The version of a live conversation; none when it is absent or not the caller's.
+-- param: conversation_id uuid
+-- param: owner_id uuid?              only this user's: a key that is bound to a user
+-- budget: 20 buffers
+SELECT c.version
+  FROM assistant.conversations AS c
+ WHERE c.tenant_id = :tenant_id
+   AND c.id = :conversation_id
+   AND c.deleted_at IS NULL
+   AND CASE WHEN :owner_id::uuid IS NULL THEN true ELSE c.user_id = :owner_id END
