@@ -1,4 +1,4 @@
--- depends: 0011-exports
+-- depends: 0017-memory-generations
 -- The vocabulary of the cases: verbs and the state machine, as data.
 
 SET LOCAL lock_timeout = '3s';

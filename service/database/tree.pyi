@@ -38,6 +38,11 @@ class _audit:
         def __call__(self, *, row_id: UUID, table: str | None = ..., actor: str | None = ..., since: datetime | None = ..., until: datetime | None = ...) -> Page: ...
     list_of_row: _list_of_row
 
+class _cache:
+    class _newest(QueryName):
+        def __call__(self, *, most: int) -> Many: ...
+    newest: _newest
+
 class _cases:
     class _append(QueryName):
         def __call__(self, *, project_id: UUID, operation_id: UUID, rows: Json) -> Affected: ...
@@ -102,6 +107,53 @@ class _cases:
     class _versions(QueryName):
         def __call__(self, *, project_id: UUID, case_id: str) -> Page: ...
     versions: _versions
+
+class _conversations:
+    class _branch(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ..., at_seq: int, title: str | None = ...) -> One: ...
+    branch: _branch
+    class _context(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ..., max_tokens: int | None = ..., max_messages: int) -> One: ...
+    context: _context
+    class _count(QueryName):
+        def __call__(self, *, user_id: UUID, archived: bool | None = ..., pinned: bool | None = ..., tag: str | None = ..., q: str | None = ...) -> Value: ...
+    count: _count
+    class _create(QueryName):
+        def __call__(self, *, user_id: UUID, title: str | None = ..., template: str | None = ..., tags: list[str] | None = ..., metadata: Json | None = ...) -> One: ...
+    create: _create
+    class _delete(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ..., expected_version: int | None = ...) -> Affected: ...
+    delete: _delete
+    class _generation(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ...) -> Value: ...
+    generation: _generation
+    class _get(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ...) -> One: ...
+    get: _get
+    class _get_full(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ..., message_limit: int) -> One: ...
+    get_full: _get_full
+    class _list(QueryName):
+        def __call__(self, *, user_id: UUID, archived: bool | None = ..., pinned: bool | None = ..., tag: str | None = ..., q: str | None = ...) -> Page: ...
+    list: _list
+    class _lock(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ...) -> Value: ...
+    lock: _lock
+    class _purge(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ..., expected_version: int | None = ...) -> Affected: ...
+    purge: _purge
+    class _restore(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ...) -> One: ...
+    restore: _restore
+    class _update(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ..., expected_version: int | None = ..., title: str | None = ..., template: str | None = ..., tags: list[str] | None = ..., metadata: Json | None = ..., is_pinned: bool | None = ..., is_archived: bool | None = ...) -> One: ...
+    update: _update
+    class _version(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ...) -> Value: ...
+    version: _version
+    class _version_of_any(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ...) -> Value: ...
+    version_of_any: _version_of_any
 
 class _dictionary:
     class _create(QueryName):
@@ -228,6 +280,26 @@ class _entities:
         def __call__(self, *, project_id: UUID, rows: Json) -> Many: ...
     upsert: _upsert
 
+class _erasure:
+    class _conversations(QueryName):
+        def __call__(self, *, user_id: UUID, batch: int) -> Many: ...
+    conversations: _conversations
+    class _files(QueryName):
+        def __call__(self, *, user_id: UUID) -> Many: ...
+    files: _files
+    class _forget_answers(QueryName):
+        def __call__(self, *, ids: list[UUID]) -> Affected: ...
+    forget_answers: _forget_answers
+    class _memories(QueryName):
+        def __call__(self, *, user_id: UUID) -> Many: ...
+    memories: _memories
+    class _messages(QueryName):
+        def __call__(self, *, user_id: UUID) -> Value: ...
+    messages: _messages
+    class _redact(QueryName):
+        def __call__(self, *, user_id: UUID, of_table: str, ids: list[UUID]) -> Value: ...
+    redact: _redact
+
 class _events:
     class _after(QueryName):
         def __call__(self, *, topic: str, topic_id: UUID, after: int, limit: int) -> Many: ...
@@ -328,6 +400,38 @@ class _exports:
     class _measure(QueryName):
         def __call__(self, *, project_id: UUID, document_types: list[str] | None = ..., latest_only: bool) -> One: ...
     measure: _measure
+
+class _files:
+    class _create(QueryName):
+        def __call__(self, *, user_id: UUID, conversation_id: UUID | None = ..., original_name: str, stored_name: str | None = ..., mime_type: str, size: int, sha256: bytes | None = ..., path: str, analysis: Json | None = ...) -> One: ...
+    create: _create
+    class _delete(QueryName):
+        def __call__(self, *, file_id: UUID, owner_id: UUID | None = ...) -> One: ...
+    delete: _delete
+    class _get(QueryName):
+        def __call__(self, *, file_id: UUID, owner_id: UUID | None = ...) -> One: ...
+    get: _get
+    class _list(QueryName):
+        def __call__(self, *, user_id: UUID, status: str | None = ...) -> Page: ...
+    list: _list
+    class _list_of_conversation(QueryName):
+        def __call__(self, *, user_id: UUID, conversation_id: UUID, status: str | None = ...) -> Page: ...
+    list_of_conversation: _list_of_conversation
+    class _missing(QueryName):
+        def __call__(self, *, conversation_id: UUID, ids: list[UUID]) -> Value: ...
+    missing: _missing
+    class _processed(QueryName):
+        def __call__(self, *, file_id: UUID, owner_id: UUID | None = ..., analysis: Json | None = ..., error: str | None = ...) -> One: ...
+    processed: _processed
+    class _purge_of_conversation(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ...) -> Many: ...
+    purge_of_conversation: _purge_of_conversation
+    class _same(QueryName):
+        def __call__(self, *, user_id: UUID, sha256: bytes | None = ...) -> One: ...
+    same: _same
+    class _stored(QueryName):
+        def __call__(self, *, names: list[str]) -> Many: ...
+    stored: _stored
 
 class _health:
     class _head(QueryName):
@@ -437,6 +541,61 @@ class _members:
         def __call__(self, *, project_id: UUID, user_id: UUID) -> Value: ...
     role: _role
 
+class _memories:
+    class _create(QueryName):
+        def __call__(self, *, user_id: UUID, conversation_id: UUID | None = ..., question: str, answer: str, importance: int | None = ..., tags: list[str] | None = ..., metadata: Json | None = ..., expires_at: datetime | None = ...) -> One: ...
+    create: _create
+    class _delete(QueryName):
+        def __call__(self, *, memory_id: UUID, owner_id: UUID | None = ..., expected_version: int | None = ...) -> Affected: ...
+    delete: _delete
+    class _generation(QueryName):
+        def __call__(self, *, user_id: UUID) -> Value: ...
+    generation: _generation
+    class _get(QueryName):
+        def __call__(self, *, memory_id: UUID, owner_id: UUID | None = ...) -> One: ...
+    get: _get
+    class _list(QueryName):
+        def __call__(self, *, user_id: UUID, tag: str | None = ..., min_importance: int | None = ...) -> Page: ...
+    list: _list
+    class _list_full(QueryName):
+        def __call__(self, *, user_id: UUID, q: str, tag: str | None = ..., min_importance: int | None = ...) -> Page: ...
+    list_full: _list_full
+    class _update(QueryName):
+        def __call__(self, *, memory_id: UUID, owner_id: UUID | None = ..., expected_version: int | None = ..., question: str | None = ..., answer: str | None = ..., importance: int | None = ..., tags: list[str] | None = ..., metadata: Json | None = ..., set_expiry: bool, expires_at: datetime | None = ..., used: bool) -> One: ...
+    update: _update
+    class _version(QueryName):
+        def __call__(self, *, memory_id: UUID, owner_id: UUID | None = ...) -> Value: ...
+    version: _version
+
+class _messages:
+    class _append(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ..., items: Json) -> One: ...
+    append: _append
+    class _append_many(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ..., items: Json) -> One: ...
+    append_many: _append_many
+    class _choose(QueryName):
+        def __call__(self, *, conversation_id: UUID, seq: int, variant: int) -> One: ...
+    choose: _choose
+    class _edit(QueryName):
+        def __call__(self, *, conversation_id: UUID, seq: int, only_role: str | None = ..., truncate: bool, carry: bool, changes: Json) -> One: ...
+    edit: _edit
+    class _get(QueryName):
+        def __call__(self, *, conversation_id: UUID, owner_id: UUID | None = ..., seq: int) -> One: ...
+    get: _get
+    class _list(QueryName):
+        def __call__(self, *, conversation_id: UUID, behind: int | None = ..., before: int | None = ...) -> Page: ...
+    list: _list
+    class _list_before(QueryName):
+        def __call__(self, *, conversation_id: UUID, before: int, most: int) -> Many: ...
+    list_before: _list_before
+    class _search(QueryName):
+        def __call__(self, *, user_id: UUID, q: str) -> Page: ...
+    search: _search
+    class _variants(QueryName):
+        def __call__(self, *, conversation_id: UUID, seq: int) -> Page: ...
+    variants: _variants
+
 class _operator:
     class _identify(QueryName):
         def __call__(self, *, actor: str, tenant: str | None = ...) -> Value: ...
@@ -455,6 +614,9 @@ class _projects:
     class _delete(QueryName):
         def __call__(self, *, project_id: UUID, expected_version: int | None = ...) -> Affected: ...
     delete: _delete
+    class _generation(QueryName):
+        def __call__(self, *, project_id: UUID) -> Value: ...
+    generation: _generation
     class _get(QueryName):
         def __call__(self, *, project_id: UUID) -> One: ...
     get: _get
@@ -521,6 +683,9 @@ class _upkeep:
     class _idempotency(QueryName):
         def __call__(self, *, batch: int) -> Value: ...
     idempotency: _idempotency
+    class _memories(QueryName):
+        def __call__(self, *, batch: int) -> Value: ...
+    memories: _memories
     class _partitions(QueryName):
         def __call__(self, *, months_ahead: int) -> Value: ...
     partitions: _partitions
@@ -541,12 +706,18 @@ class _users:
     class _erase(QueryName):
         def __call__(self, *, user_id: UUID) -> Affected: ...
     erase: _erase
+    class _export(QueryName):
+        def __call__(self, *, user_id: UUID) -> Stream: ...
+    export: _export
     class _find(QueryName):
         def __call__(self, *, user: str) -> Value: ...
     find: _find
     class _forget_answers(QueryName):
         def __call__(self, *, user_id: UUID) -> Affected: ...
     forget_answers: _forget_answers
+    class _generation(QueryName):
+        def __call__(self, *, user_id: UUID) -> Value: ...
+    generation: _generation
     class _get(QueryName):
         def __call__(self, *, user_id: UUID) -> One: ...
     get: _get
@@ -559,6 +730,9 @@ class _users:
     class _redact(QueryName):
         def __call__(self, *, user_id: UUID) -> Value: ...
     redact: _redact
+    class _storage(QueryName):
+        def __call__(self, *, user_id: UUID) -> One: ...
+    storage: _storage
     class _taken(QueryName):
         def __call__(self, *, items: Json) -> Value: ...
     taken: _taken
@@ -568,21 +742,27 @@ class _users:
 
 class Tree:
     audit: _audit
+    cache: _cache
     cases: _cases
+    conversations: _conversations
     dictionary: _dictionary
     documents: _documents
     dsl: _dsl
     entities: _entities
+    erasure: _erasure
     events: _events
     executions: _executions
     explain: _explain
     exports: _exports
+    files: _files
     health: _health
     idempotency: _idempotency
     jobs: _jobs
     keys: _keys
     maintenance: _maintenance
     members: _members
+    memories: _memories
+    messages: _messages
     operator: _operator
     projects: _projects
     proposals: _proposals

@@ -91,7 +91,7 @@ SELECT l.project_id, l.document_type,
        10 AS depth, 25.0 AS threshold, l.project_id AS stored_id, l.project_id AS replayed_id,
        '[]'::jsonb AS rows, '[]'::jsonb AS claims, 'execute' AS kind, 'string' AS mask,
        'rules' AS generator, 'open a case' AS instruction, 0.9 AS confidence, 'rejected' AS verdict, '[]'::jsonb AS findings,
-       uuidv7() AS proposal_id, 2000 AS most, 'committed' AS outcome, uuidv7() AS operation_id,
+       uuidv7() AS proposal_id, 'committed' AS outcome, uuidv7() AS operation_id,
        '{projects:read}'::text[] AS scopes, :tenant_id::uuid::text AS tenant
   FROM longest AS l
   LEFT JOIN member AS m ON true
