@@ -159,6 +159,10 @@ COMMENT ON FUNCTION assistant.importance_weight(smallint) IS '0.6 to 1.5: by wha
 -- Words must all be there, in any order; they are plain text, no operators. Where that finds less
 -- than a page, misspelt words are looked for by trigrams as well, and come behind. Text without any
 -- word in it ("100 %" has one, "%" none) is looked for as it stands.
+--
+-- To test one row for similarity takes 50 microseconds, and a low threshold lets very many through
+-- the index. So the highest one that finds anything is taken, and a thousand rows at most.
+-- enable_indexscan: with a LIMIT the planner would rather test a user's rows one by one.
 CREATE FUNCTION assistant.find_memories(
     of_user uuid, wanted text, with_tag text, least_importance integer,
     after_rank float8, after_id uuid, most integer)
@@ -166,13 +170,15 @@ CREATE FUNCTION assistant.find_memories(
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50
     SET search_path = pg_catalog, extensions, pg_temp
     SET plan_cache_mode = force_custom_plan
-    SET pg_trgm.word_similarity_threshold = 0.35
+    SET pg_trgm.word_similarity_threshold = 0.6
+    SET enable_indexscan = off
 AS $$
 DECLARE
     of_tenant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
     query tsquery := plainto_tsquery('workspace.simple', normalize(wanted));
     plain_wanted text := core.unaccent(lower(normalize(wanted)));
     by_words integer;
+    similar_ones uuid[];
 BEGIN
     IF numnode(query) = 0 THEN
         RETURN QUERY
@@ -208,17 +214,33 @@ BEGIN
          ORDER BY f.rank DESC, f.id DESC
          LIMIT most;
     ELSE
+        FOR step IN 1 .. 3 LOOP
+            PERFORM set_config('pg_trgm.word_similarity_threshold', ('{0.6,0.45,0.35}'::text[])[step], true);
+            SELECT array_agg(s.id) INTO similar_ones
+              FROM (SELECT m.id
+                      FROM assistant.memories AS m
+                     WHERE m.tenant_id = of_tenant AND m.user_id = of_user
+                       AND plain_wanted <% m.plain
+                       AND (m.expires_at IS NULL OR m.expires_at > now())
+                       AND (with_tag IS NULL OR with_tag = ANY (m.tags))
+                       AND m.importance >= coalesce(least_importance, 1)
+                     LIMIT 1000) AS s;
+            EXIT WHEN by_words > 0 OR similar_ones IS NOT NULL;
+        END LOOP;
         RETURN QUERY
         SELECT f.id, f.rank
-          FROM (SELECT m.id, assistant.importance_weight(m.importance)
-                             * CASE WHEN m.search @@ query THEN 1 + ts_rank_cd(m.search, query, 32)
-                                    ELSE word_similarity(plain_wanted, m.plain) / 4 END AS rank
+          FROM (SELECT m.id, (1 + ts_rank_cd(m.search, query, 32)) * assistant.importance_weight(m.importance) AS rank
                   FROM assistant.memories AS m
                  WHERE m.tenant_id = of_tenant AND m.user_id = of_user
-                   AND (m.search @@ query OR plain_wanted <% m.plain)
+                   AND m.search @@ query
                    AND (m.expires_at IS NULL OR m.expires_at > now())
                    AND (with_tag IS NULL OR with_tag = ANY (m.tags))
-                   AND m.importance >= coalesce(least_importance, 1)) AS f
+                   AND m.importance >= coalesce(least_importance, 1)
+                 UNION ALL
+                SELECT m.id, word_similarity(plain_wanted, m.plain) / 4 * assistant.importance_weight(m.importance)
+                  FROM assistant.memories AS m
+                 WHERE m.tenant_id = of_tenant AND m.id = ANY (similar_ones)
+                   AND NOT m.search @@ query) AS f
          WHERE (f.rank, f.id) < (coalesce(after_rank, 'infinity'), coalesce(after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
          ORDER BY f.rank DESC, f.id DESC
          LIMIT most;

@@ -11,6 +11,7 @@
 -- param: path text
 -- param: analysis jsonb?
 -- null: conversation_id, stored_name, sha256, analysis, error, processed_at
+-- budget: 50 buffers
 INSERT INTO assistant.files AS f (
        tenant_id, user_id, conversation_id, original_name, stored_name, mime_type, size, sha256, path, analysis)
 SELECT :tenant_id, u.id, :conversation_id, :original_name, :stored_name, :mime_type, :size, :sha256, :path, :analysis

@@ -8,7 +8,7 @@
 -- cursor: created_at desc, id desc
 -- null: conversation_id, stored_name, sha256, analysis, error, processed_at
 -- plan: index
--- budget: 50 buffers
+-- budget: 200 buffers
 SELECT f.id, f.user_id, f.conversation_id, f.original_name, f.stored_name, f.mime_type, f.size,
        encode(f.sha256, 'hex') AS sha256, f.path, f.analysis, f.status, f.error, f.processed_at,
        f.created_at, f.updated_at

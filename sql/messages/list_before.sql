@@ -4,7 +4,6 @@
 -- param: before int
 -- param: most int
 -- null: edited_from, model, tool_calls, tool_results, images, token_count
--- plan: index
 -- budget: 20 buffers
 SELECT n.id, n.conversation_id, n.seq, n.variant, n.is_active, n.edited_from, n.role, n.content, n.model,
        n.tool_calls, n.tool_results, n.images, n.files, n.metadata, n.token_count, n.created_at,
