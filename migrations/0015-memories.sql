@@ -161,7 +161,8 @@ COMMENT ON FUNCTION assistant.importance_weight(smallint) IS '0.6 to 1.5: by wha
 -- word in it ("100 %" has one, "%" none) is looked for as it stands.
 --
 -- To test one row for similarity takes 50 microseconds, and a low threshold lets very many through
--- the index. So the highest one that finds anything is taken, and a thousand rows at most.
+-- the index. So it is high beside words that were found, and low only where nothing else helps; and
+-- a thousand rows at most are ranked.
 -- enable_indexscan: with a LIMIT the planner would rather test a user's rows one by one.
 CREATE FUNCTION assistant.find_memories(
     of_user uuid, wanted text, with_tag text, least_importance integer,
@@ -178,6 +179,7 @@ DECLARE
     query tsquery := plainto_tsquery('workspace.simple', normalize(wanted));
     plain_wanted text := core.unaccent(lower(normalize(wanted)));
     by_words integer;
+    threshold text;
     similar_ones uuid[];
 BEGIN
     IF numnode(query) = 0 THEN
@@ -214,8 +216,8 @@ BEGIN
          ORDER BY f.rank DESC, f.id DESC
          LIMIT most;
     ELSE
-        FOR step IN 1 .. 3 LOOP
-            PERFORM set_config('pg_trgm.word_similarity_threshold', ('{0.6,0.45,0.35}'::text[])[step], true);
+        FOREACH threshold IN ARRAY CASE WHEN by_words > 0 THEN '{0.6}'::text[] ELSE '{0.5,0.35}' END LOOP
+            PERFORM set_config('pg_trgm.word_similarity_threshold', threshold, true);
             SELECT array_agg(s.id) INTO similar_ones
               FROM (SELECT m.id
                       FROM assistant.memories AS m
@@ -225,7 +227,7 @@ BEGIN
                        AND (with_tag IS NULL OR with_tag = ANY (m.tags))
                        AND m.importance >= coalesce(least_importance, 1)
                      LIMIT 1000) AS s;
-            EXIT WHEN by_words > 0 OR similar_ones IS NOT NULL;
+            EXIT WHEN similar_ones IS NOT NULL;
         END LOOP;
         RETURN QUERY
         SELECT f.id, f.rank

@@ -109,7 +109,8 @@ def _touch(
     for name, writes in _names(text):
         if name in tables:
             known = found.get(name)
-            if known is None or (writes and not known.writes):
+            # a write says more than a read, and what is named here more than a function's body
+            if known is None or (writes, not way) > (known.writes, not known.way):
                 found[name] = Touch(name, writes, way)
         elif name in functions and name not in way:
             _touch(functions[name]["body"] or "", (*way, name), tables, functions, found)

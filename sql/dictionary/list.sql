@@ -6,6 +6,7 @@
 -- cursor: name
 -- null: domain, rank
 -- plan: index
+-- allow: sort the reference data has no attributes of a tenant's own; with many, their index gives the order
 -- budget: 20 buffers
 SELECT d.id, d.name, d.group_id, d.mask, d.rules, d.domain, d.long_description, d.sensitivity, d.source, d.sink,
        d.version, d.created_at, d.updated_at, NULL::float8 AS rank

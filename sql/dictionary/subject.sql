@@ -3,6 +3,7 @@
 -- param: project_id uuid
 -- param: subject_kind text
 -- param: subject_id text
+-- budget: 50 buffers
 SELECT CASE :subject_kind
        WHEN 'case' THEN EXISTS (SELECT FROM cases.cases AS c
                                  WHERE c.tenant_id = :tenant_id AND c.project_id = p.id AND c.case_id = :subject_id)

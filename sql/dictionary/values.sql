@@ -7,7 +7,6 @@
 -- param: limit int?
 -- cursor: attribute_id
 -- null: value, source, observed_at, case_id
--- plan: index
 -- allow: cursor_total a subject has one value of an attribute, by a constraint
 -- budget: 50 buffers
 SELECT v.id, v.attribute_id, d.name, d.mask, v.value, v.state, v.source, v.observed_at, v.case_id, v.version, v.updated_at

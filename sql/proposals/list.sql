@@ -7,6 +7,7 @@
 -- cursor: id desc
 -- null: model, dsl, reason, decided_by, operation_id
 -- plan: index
+-- allow: sort the reference data has no proposals; with many, their key gives the order
 -- budget: 20 buffers
 SELECT p.id, p.project_id, p.instruction, p.generator, p.model, p.dsl, p.confidence, p.status, p.reason, p.findings,
        p.decided_by, p.operation_id, p.version, p.created_at, p.updated_at

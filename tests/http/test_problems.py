@@ -12,14 +12,16 @@ from tests.support.cluster import Database
 
 CONSTRAINTS = """
 SELECT conname FROM pg_constraint
- WHERE connamespace IN ('workspace'::regnamespace, 'assistant'::regnamespace)
- UNION SELECT indexname FROM pg_indexes WHERE schemaname IN ('workspace', 'assistant')
+ WHERE connamespace::regnamespace::text IN ('workspace', 'assistant', 'cases')
+ UNION SELECT indexname FROM pg_indexes WHERE schemaname IN ('workspace', 'assistant', 'cases')
 """
 
 
 def test_every_named_constraint_exists(module_database: Database) -> None:
     existing = {name for (name,) in module_database.psql(CONSTRAINTS)}
-    raised = {"projects_language_immutable", "project_members_keep_owner"}
+    raised = {
+        "projects_language_immutable", "project_members_keep_owner", "attribute_values_value_fits",
+    }  # fmt: skip
     assert {*problems._FIELDS, *problems._STATES} - raised <= existing
 
 

@@ -174,8 +174,8 @@ def test_the_printed_form_gives_in_psql_what_run_gives(
     seen = 0
     for name, query in load(SQL).items():
         wanted = {param.name for param in query.params if not param.nullable}
-        if query.writes or not wanted <= known.keys():
-            continue
+        if query.writes or not wanted <= known.keys() or "uuidv7()" in query.sql:
+            continue  # and a new id is another one each time
         given = [f"{p.name}={known[p.name]}" for p in query.params if p.name in known
                  and (p.name in wanted or p.name in {"limit", "q"})]  # fmt: skip
         words = [word for item in given for word in ("-p", item)]
