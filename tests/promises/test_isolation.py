@@ -157,7 +157,6 @@ WITHOUT_ID = {
     ("POST", "/dsl/format"), ("POST", "/dsl/validate"),
     ("GET", "/conversations"), ("POST", "/conversations"), ("GET", "/messages/search"),
     ("GET", "/memories"), ("POST", "/memories"), ("GET", "/files"), ("POST", "/files"),
-    ("GET", "/audit"),
 }  # fmt: skip
 LISTS = ("/users", "/projects")
 # These are about a deleted project.
@@ -174,7 +173,7 @@ TABLES = (
     "workspace.document_counters", "cases.cases", "cases.case_versions", "cases.case_events",
     "cases.entities", "cases.dsl_operations", "cases.dsl_proposals", "cases.dictionary",
     "cases.attribute_values",
-    "workspace.document_counters", "assistant.conversations", "assistant.messages",
+    "assistant.conversations", "assistant.messages",
     "assistant.memories", "assistant.files",
 )  # fmt: skip
 
