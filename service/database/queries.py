@@ -8,7 +8,7 @@ beyond that is for `service/operations/sqlcheck.py`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from service.database.findings import Fault, Finding, Source, SqlFilesError
@@ -17,6 +17,9 @@ from service.database.lexer import Kind, LexError, Token, scan
 from service.database.statement import STARTS, Statement, forms
 
 __all__ = ["Finding", "Query", "SqlFilesError", "load"]
+
+# Queries as they were read last, by name: a file whose text is the same is not read again.
+_known: dict[str, "Query"] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,23 @@ def load(directory: Path) -> dict[str, Query]:
             continue  # what editors leave behind
         source = Source(path)
         name = ".".join(path.relative_to(directory).with_suffix("").parts)
-        query = None if source.findings else _read(source, name)
+        query = None if source.findings else _known_or_read(source, name)
         findings += source.findings
         if query is not None:
             queries[name] = query
     if findings:
         raise SqlFilesError(findings, queries)
     return queries
+
+
+def _known_or_read(source: Source, name: str) -> Query | None:
+    known = _known.get(name)
+    if known is not None and known.source.text == source.text:
+        return replace(known, source=source)
+    query = _read(source, name)
+    if query is not None:
+        _known[name] = query
+    return query
 
 
 def _read(source: Source, name: str) -> Query | None:

@@ -6,6 +6,7 @@ are yoyo's traps turned into findings before anything touches a database.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from dataclasses import dataclass
@@ -162,6 +163,12 @@ def create(directory: Path, words: str, *, alone: bool = False) -> File:
 
 
 def _file(path: Path) -> File:
+    return _parsed(path, _sha256(path), _sha256(path.with_name(path.stem + ROLLBACK)))
+
+
+@functools.lru_cache(maxsize=512)
+def _parsed(path: Path, _apply_sha256: str, _rollback_sha256: str) -> File:
+    """A pair with these checksums, taken apart: slow, so once for each text."""
     directives, _, statements = read_sql_migration(str(path))
     _, _, rollback = read_sql_migration(str(path.with_name(path.stem + ROLLBACK)))
     return File(
