@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import typer
-from asyncpg.pgproto.pgproto import UUID
 
-from service.app import pool_options
 from service.cli.database import database_url, settings
 from service.cli.output import FOUND, Json, fail, print_json, say
 from service.cli.sessions import operator
-from service.database.errors import Failure
-from service.database.pool import Pool
-from service.database.queries import load
-from service.database.session import Engine, Identity
 from service.database.tree import sql
-from service.http.inputs import parse_uuid
-from service.resources.replay import Verdict, verify
+
+if TYPE_CHECKING:
+    from service.resources.replay import Verdict
 
 app = typer.Typer(no_args_is_help=True, help="Look after cases and their documents.")
 
@@ -36,6 +30,11 @@ def verify_(
     as_json: Json = False,
 ) -> None:
     """Execute all documents again, compare with the stored rows; exit 1 when they differ."""
+    import asyncio  # noqa: PLC0415  (the service itself is loaded, which no other command needs)
+
+    from service.database.errors import Failure  # noqa: PLC0415
+    from service.http.inputs import parse_uuid  # noqa: PLC0415
+
     only = None if project is None else parse_uuid(project)
     if project is not None and only is None:
         fail(f"{project} is no id of a project")
@@ -57,6 +56,14 @@ def verify_(
 
 
 async def _verify(tenant_id: UUID, only: UUID | None) -> dict[str, Verdict]:
+    import dataclasses  # noqa: PLC0415
+
+    from service.app import pool_options  # noqa: PLC0415
+    from service.database.pool import Pool  # noqa: PLC0415
+    from service.database.queries import load  # noqa: PLC0415
+    from service.database.session import Engine, Identity  # noqa: PLC0415
+    from service.resources.replay import verify  # noqa: PLC0415
+
     config = settings()
     options = dataclasses.replace(
         pool_options(config), dsn=database_url(), init_size=1, min_size=1, max_size=2

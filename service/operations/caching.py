@@ -12,7 +12,6 @@ from asyncpg.pgproto.pgproto import UUID
 
 import service
 from service.cache.cache import Cache, Entry
-from service.cache.server import ServerStore
 from service.cache.stores import MemoryStore, Store
 from service.database.queries import Query
 from service.database.session import Engine, Identity
@@ -41,6 +40,8 @@ def of(settings: Settings, head: str) -> Cache:
 def _store(settings: Settings) -> Store:
     if settings.cache_url is None:
         return MemoryStore(settings.cache_memory_bytes, asyncio.get_running_loop().time)
+    from service.cache.server import ServerStore  # noqa: PLC0415  (redis: only who needs it)
+
     try:
         return ServerStore(settings.cache_url, settings.cache_budget_ms / 1000)
     except ValueError as error:
