@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -154,6 +155,8 @@ class Server:
     def _ready(self) -> bool:
         if (code := self.process.poll()) is not None:
             raise AssertionError(f"it ended with {code}")
-        with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/ready", timeout=5).status_code == 200
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        with contextlib.closing(link), contextlib.suppress(OSError, http.client.HTTPException):
+            link.request("GET", "/ready")
+            return link.getresponse().status == 200
         return False
