@@ -8,10 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli import bootstrap, supervisor
+from service.cli import bootstrap
 from service.cli.database import settings
 from service.cli.output import fail
-from service.logs import as_json, configure
 from service.settings import Settings
 
 
@@ -28,6 +27,9 @@ def serve(
     Without QUARRY_DATABASE_URL the embedded PostgreSQL is started, migrated, and stopped with the
     service. With it, the database must be at the migrations that this version knows.
     """
+    from service.cli import supervisor  # noqa: PLC0415  (what logs, other commands do not need)
+    from service.logs import configure  # noqa: PLC0415
+
     given: dict[str, Any] = {
         "host": host, "port": port, "workers": workers, "admin_port": admin_port,
     }  # fmt: skip
@@ -80,6 +82,7 @@ def _serve_process(
     from service.http.peers import Peers  # noqa: PLC0415
     from service.http.server import Server  # noqa: PLC0415
     from service.http.server import config as server_config  # noqa: PLC0415
+    from service.logs import as_json  # noqa: PLC0415
 
     config = replace(config, log_format="json" if as_json(config) else "console")
     peers = Peers(channel, index, config.workers)

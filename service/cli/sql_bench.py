@@ -15,7 +15,6 @@ import typer
 from service.cli import queries as files
 from service.cli.database import database_url
 from service.cli.output import Json, fail, print_table, say
-from service.database.errors import Failure
 from service.database.queries import Query
 from service.operations.trial import ValuesError, complete
 
@@ -64,7 +63,8 @@ def bench(
 def _run(
     query: Query, values: dict[str, str | None], tenant: str | None, load: Load, dsn: str
 ) -> list[Measured]:
-    from service.operations import query_bench  # noqa: PLC0415  (nothing else needs it)
+    from service.database.errors import Failure  # noqa: PLC0415  (nothing else needs these)
+    from service.operations import query_bench  # noqa: PLC0415
     from service.operations.query_bench import BenchError  # noqa: PLC0415
 
     types = {p.name: p.type for p in query.params}

@@ -11,7 +11,6 @@ import asyncio
 import hashlib
 import hmac
 import re
-import secrets
 import time
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -27,6 +26,7 @@ from service.database.session import Engine, Identity
 from service.database.tree import sql
 from service.http.context import NOBODY, Principal
 from service.http.inputs import parse_uuid
+from service.http.keys import KEY
 from service.http.problems import Problem
 from service.settings import Settings
 
@@ -35,7 +35,6 @@ log = structlog.get_logger("quarry.auth")
 Queries: TypeAlias = Mapping[str, Query] | None  # None: those that are served now
 
 CHANNEL = "quarry_keys"
-_KEY = re.compile(rb"qk_([0-9a-f]{32})_([A-Za-z0-9_-]{43})\Z")
 _SUBJECT = re.compile(r"[A-Za-z0-9_.:@/+=-]{1,200}\Z")
 _TENANT = re.compile(r"[A-Za-z0-9-]{1,63}\Z")  # a name or an id
 _DEAF_SECONDS = 1.0  # how long a caller is remembered while no listener is connected
@@ -47,12 +46,6 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 def unauthenticated(detail: str = "") -> Problem:
     """The 401."""
     return Problem("unauthenticated", detail, headers=dict(_CHALLENGE))
-
-
-def new_key(key_id: UUID) -> tuple[str, bytes]:
-    """A fresh API key (text for its holder) and the hash that is stored."""
-    secret = secrets.token_urlsafe(32)
-    return f"qk_{key_id.hex}_{secret}", hashlib.sha256(secret.encode()).digest()
 
 
 class Authenticator:
@@ -101,7 +94,7 @@ class Authenticator:
         token = token.strip()
         if scheme.lower() != b"bearer" or not token or len(token) > _MAX_TOKEN:
             raise unauthenticated("Send Authorization: Bearer <key or token>.")
-        match = _KEY.match(token)
+        match = KEY.match(token)
         if match is not None:
             return await self._by_key(UUID(match[1].decode()), match[2], seconds, queries)
         if token.count(b".") == 2 and self._tokens.accepted:

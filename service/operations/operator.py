@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 
 from service.database.queries import Query, load
 from service.database.tree import sql
-from service.http.auth import new_key
+from service.http.keys import new_key
 
 
 class OperatorError(Exception):

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from service.http.auth import Authenticator, PublishedKeys, new_key
+from service.http.auth import Authenticator, PublishedKeys
+from service.http.keys import new_key
 from service.http.problems import Problem
 from service.settings import Settings
 from tests.conftest import Served
