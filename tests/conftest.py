@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder.chmod(0o755)  # PostgreSQL may run as another user, who must pass
         os.environ[RUN_FOLDER] = str(folder)
         # A folder without certificates: HTTPX reads those of the whole world for each client.
+        os.environ.pop("SSL_CERT_FILE", None)
         os.environ["SSL_CERT_DIR"] = str(folder)
         config.stash[_REAPER] = Reaper(folder)
 
