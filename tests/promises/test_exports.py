@@ -196,7 +196,7 @@ def test_progress_can_be_watched(served: Served, database: Database, tmp_path: P
     server = served(database)
     client = server.client(server.key("progress"))
     project = make_project(client)["id"]
-    fill(database, project, 160)
+    fill(database, project, 80)
     seen: set[tuple[str, bool]] = set()
     for _ in range(8):
         made = make_export(client, project, done=False)

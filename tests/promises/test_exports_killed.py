@@ -179,14 +179,14 @@ def test_two_processes_build_each_of_many_exports_once(served: Served, database:
         assert fetch(other, export).status_code == 200
 
 
-MEBIBYTES = 200
+MEBIBYTES = 100
 MOST_GROWTH = 64 * 1024  # KiB: chunks on their way between the connection and the archive
 
 
 def test_a_large_export_and_its_download_take_little_memory(
     served: Served, database: Database
 ) -> None:
-    """200 MiB of documents; about ten seconds of CPU, most of them PostgreSQL's."""
+    """100 MiB of documents; about five seconds of CPU, most of them PostgreSQL's."""
     server = served(database)
     client = server.client(server.key("large"))
     make_export(client, make_project(client)["id"])  # whatever a first one loads
