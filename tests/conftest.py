@@ -23,8 +23,25 @@ from tests.support.server import Server
 RUN_FOLDER = "QUARRY_TEST_RUN_FOLDER"
 _REAPER = pytest.StashKey[Reaper]()
 
-# Files that take longest, in seconds as measured on one core (PostgreSQL included).
-SECONDS: dict[str, int] = {}
+# About how many seconds the longest files take; the others: a hundredth of one for each test.
+SECONDS = {
+    "promises/test_schemathesis.py": 80, "promises/test_isolation.py": 80,
+    "operations/test_migrations.py": 80, "operations/test_explain.py": 60,
+    "promises/test_exports_killed.py": 60, "promises/test_exports.py": 60,
+    "promises/test_hostile_input.py": 60, "operations/test_corpus.py": 50,
+    "operations/test_reference_commands.py": 50, "promises/test_faults.py": 50,
+    "promises/test_workers.py": 50, "promises/test_reload.py": 50,
+    "promises/test_embedded_default.py": 50, "schema/test_executions.py": 50,
+    "promises/test_cache.py": 40, "promises/test_auth.py": 40, "promises/test_audit.py": 40,
+    "promises/test_contract_of_answers.py": 40, "dsl/test_printer.py": 40,
+    "operations/test_migration_plan.py": 40, "operations/test_workbench.py": 30,
+    "operations/test_reload.py": 30, "operations/test_reload_rules.py": 30,
+    "cli/test_commands.py": 30, "database/test_embedded.py": 30, "schema/test_workspace.py": 30,
+    "promises/test_drain.py": 30, "promises/test_deadlines.py": 30, "promises/test_events.py": 30,
+    "promises/test_idempotency.py": 30, "promises/test_errors.py": 30, "promises/test_files.py": 30,
+    "promises/test_possessions.py": 30, "promises/test_cases.py": 30,
+    "schema/test_assistant.py": 25, "schema/test_cases.py": 20, "jobs/test_worker.py": 20,
+}  # fmt: skip
 
 Served = Callable[..., Server]
 Tenants = Callable[[Server], tuple[httpx.Client, httpx.Client]]
@@ -51,7 +68,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take long begin first: no worker shall be alone with one at the end."""
     counted = Counter(item.path for item in items)
-    weights = {path: SECONDS.get(path.name, count / 100) for path, count in counted.items()}
+    weights = {
+        path: SECONDS.get(f"{path.parent.name}/{path.name}", count / 100)
+        for path, count in counted.items()
+    }
     items.sort(key=lambda item: -weights[item.path])
 
 
