@@ -163,6 +163,7 @@ def test_apply_and_rollback_go_where_they_are_told(empty_database: Database, fol
 
 
 def test_all_migrations_apply_fast(empty_database: Database) -> None:
+    migration_files._parsed.cache_clear()  # as in a process that has not read them yet
     before = time.process_time()
     migrations.apply(empty_database.owner_dsn, SHIPPED)
     assert time.process_time() - before < 1.5

@@ -96,6 +96,10 @@ class Cluster:
                 self._execute("DROP DATABASE IF EXISTS {}", TEMPLATE)
                 self._execute("CREATE DATABASE {}", TEMPLATE)
                 migrations.apply(self.admin_dsn(TEMPLATE), MIGRATIONS)
+                # The first connection after changes of the schema writes down what each copy's
+                # first connection would have to find out again.
+                with psycopg.connect(self.admin_dsn(TEMPLATE)) as first:
+                    first.execute("SELECT 1")
                 self._execute(
                     "ALTER DATABASE {} IS_TEMPLATE true ALLOW_CONNECTIONS false", TEMPLATE
                 )
