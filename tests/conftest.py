@@ -8,6 +8,7 @@ starts it.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -50,13 +51,20 @@ Tenants = Callable[[Server], tuple[httpx.Client, httpx.Client]]
 def pytest_configure(config: pytest.Config) -> None:
     """In the controller: the folder that all workers share, and who removes it."""
     if not hasattr(config, "workerinput"):
-        folder = Path(tempfile.mkdtemp(prefix="quarry-tests-"))
+        folder = Path(tempfile.mkdtemp(prefix="quarry-tests-", dir=_memory()))
         folder.chmod(0o755)  # PostgreSQL may run as another user, who must pass
         os.environ[RUN_FOLDER] = str(folder)
         # A folder without certificates: HTTPX reads those of the whole world for each client.
         os.environ.pop("SSL_CERT_FILE", None)
         os.environ["SSL_CERT_DIR"] = str(folder)
         config.stash[_REAPER] = Reaper(folder)
+
+
+def _memory() -> str | None:
+    """Where a database is made and dropped five times as fast, if there is room for all of them."""
+    shared = "/dev/shm"
+    roomy = os.access(shared, os.W_OK | os.X_OK) and shutil.disk_usage(shared).free >= 6 * 2**30
+    return shared if roomy else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

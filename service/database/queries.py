@@ -7,6 +7,7 @@ Refused here is what could not be read or not be run as it is meant. What a file
 beyond that is for `service/operations/sqlcheck.py`.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,8 +43,10 @@ class Query:
 
     def place(self, position: int) -> int:
         """The offset in the file of a character (from 1, as PostgreSQL counts) of `sql`."""
-        sent = position - 1 - len(_marker(self.name))
-        return self.start + Statement(self.text).origin(sent)
+        return self.start + _taken_apart(self.text).origin(position - 1 - len(_marker(self.name)))
+
+
+_taken_apart = functools.lru_cache(maxsize=1)(Statement)  # findings come query by query
 
 
 def load(directory: Path) -> dict[str, Query]:
@@ -55,23 +58,15 @@ def load(directory: Path) -> dict[str, Query]:
             continue  # what editors leave behind
         source = Source(path)
         name = ".".join(path.relative_to(directory).with_suffix("").parts)
-        query = None if source.findings else _known_or_read(source, name)
+        known = _known.get(name)
+        if known is not None and known.source.text == source.text:
+            queries[name] = replace(known, source=source)
+        elif not source.findings and (query := _read(source, name)) is not None:
+            queries[name] = _known[name] = query
         findings += source.findings
-        if query is not None:
-            queries[name] = query
     if findings:
         raise SqlFilesError(findings, queries)
     return queries
-
-
-def _known_or_read(source: Source, name: str) -> Query | None:
-    known = _known.get(name)
-    if known is not None and known.source.text == source.text:
-        return replace(known, source=source)
-    query = _read(source, name)
-    if query is not None:
-        _known[name] = query
-    return query
 
 
 def _read(source: Source, name: str) -> Query | None:

@@ -1,5 +1,6 @@
 """What the tokens tell of a statement, and how it is wrapped so that PostgreSQL makes the JSON."""
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -89,6 +90,7 @@ class Statement:
         return -1
 
 
+@functools.lru_cache(maxsize=2)  # of one statement, as written and as sent
 def _code(text: str) -> list[Token]:
     return [token for token in scan(text) if token.kind is not Kind.COMMENT]
 
