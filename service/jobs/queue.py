@@ -26,6 +26,10 @@ class GiveUp(Exception):
     """Another attempt would not help. The message is kept with the job: no data of the tenant."""
 
 
+class NotYet(Exception):
+    """Somebody else has to end first. It is looked at again soon, and no attempt is lost by it."""
+
+
 class LeaseLost(Exception):
     """The attempt was taken over or cancelled; nothing of it may be stored any more."""
 
@@ -34,9 +38,9 @@ class LeaseLost(Exception):
 class Kind:
     """How jobs of a kind are done.
 
-    `run` does one, and may raise GiveUp; any other exception means a later attempt. `bury` is
-    called in the transaction that gives a job up, with the reason, so that whoever waits for it
-    learns of it. `timeout` bounds one attempt, in seconds.
+    `run` does one, and may raise GiveUp or NotYet; any other exception means a later attempt.
+    `bury` is called in the transaction that gives a job up, with the reason, so that who waits
+    for it learns of it. `timeout` bounds one attempt, in seconds.
     """
 
     run: Callable[[Attempt], Awaitable[None]]
@@ -125,14 +129,14 @@ class Attempt:
             )
         )
 
-    async def postpone(self, pause: float, error: str) -> None:
-        """Put it back for a later attempt. Raises LeaseLost."""
+    async def postpone(self, pause: float, error: str, *, counts: bool = True) -> None:
+        """Put it back for a later attempt; whether this was one of them. Raises LeaseLost."""
         self.settling = True
-        _require(
-            await self.session(10.0).execute(
-                sql.jobs.retry_later, job_id=self.job_id, claim=self.claim, pause=pause, error=error
-            )
-        )
+        put_back = await self.session(10.0).execute(
+            sql.jobs.retry_later, job_id=self.job_id, claim=self.claim, pause=pause,
+            counts=counts, error=error,
+        )  # fmt: skip
+        _require(put_back)
 
 
 def _require(rows: int) -> None:

@@ -21,7 +21,7 @@ from asyncpg.pgproto.pgproto import UUID
 from service.database.errors import Failure
 from service.database.session import Engine, Identity, Session
 from service.database.tree import sql
-from service.jobs.queue import Attempt, GiveUp, Kind, LeaseLost
+from service.jobs.queue import Attempt, GiveUp, Kind, LeaseLost, NotYet
 from service.logs import frames
 
 log = structlog.get_logger("quarry.jobs")
@@ -207,6 +207,8 @@ class Worker:
             raise
         except GiveUp as reason:
             return await self._give_up(attempt, kind, str(reason))
+        except NotYet as reason:
+            return await self._put_back(attempt, self.options.backoff, str(reason), counts=False)
         except Exception as error:
             reason_text = _reason(error, kind)
             log.warning("job.failed", job=str(attempt.job_id), kind=attempt.kind,
@@ -219,9 +221,12 @@ class Worker:
     async def _later(self, attempt: Attempt, reason: str) -> str:
         pause = min(_LONGEST_PAUSE, self.options.backoff * 2.0 ** min(attempt.number - 1, 16))
         pause *= random.uniform(0.5, 1.5)  # noqa: S311
-        await attempt.postpone(pause, reason)
+        return await self._put_back(attempt, pause, reason, counts=True)
+
+    async def _put_back(self, attempt: Attempt, pause: float, reason: str, *, counts: bool) -> str:
+        await attempt.postpone(pause, reason, counts=counts)
         asyncio.get_running_loop().call_later(pause, self._wake.set)
-        return "retried"
+        return "retried" if counts else "waits"
 
     async def _give_up(self, attempt: Attempt, kind: Kind, reason: str) -> str:
         """Dead, and whoever waits for it told so, in one transaction."""
