@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,23 @@ class Link:
             if self.keeps:
                 self.statements[text] = statement
         return statement
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """What the driver raises within becomes a Failure."""
+        try:
+            yield
+        except Failure:
+            raise
+        except Exception as error:
+            raise self.explained(error) from error
+
+    def explained(self, error: Exception) -> Failure:
+        """The failure that an error of the driver is; a stale plan is forgotten with its kin."""
+        failure = explain(error)
+        if failure.kind is Kind.STALE_PLAN:
+            self.statements.clear()  # prepared anew on their next use
+        return failure
 
 
 class Breaker:

@@ -141,15 +141,8 @@ class Session:
         rows = await self._run(query, query.wire, values, 1)
         return rows[0][0]  # type: ignore[no-any-return]
 
-    async def page(
-        self,
-        name: Callable[P, Page],
-        limit: int,
-        after: Sequence[Any] | None,
-        /,
-        *_: P.args,
-        **values: P.kwargs,
-    ) -> Items:
+    async def page(self, name: Callable[P, Page], limit: int, after: Sequence[Any] | None, /,
+                   *_: P.args, **values: P.kwargs) -> Items:  # fmt: skip
         """At most `limit` rows of a `:page` query behind the values `after` (None: the first)."""
         query = self._queries[name]  # type: ignore[index]
         given = self._page_values(query, limit + 1, after, values)
@@ -162,9 +155,8 @@ class Session:
         rows = await self._run(query, query.sql, values, 1)
         return rows[0][0] if rows else None
 
-    async def fetch(
-        self, name: Callable[P, Any], /, *_: P.args, **values: P.kwargs
-    ) -> list[Mapping[str, Any]]:
+    async def fetch(self, name: Callable[P, Any], /, *_: P.args,
+                    **values: P.kwargs) -> list[Mapping[str, Any]]:  # fmt: skip
         """The rows of any query as Python values, for code that must see them."""
         query = self._queries[name]  # type: ignore[index]
         rows: list[Mapping[str, Any]] = await self._run(query, query.sql, values, 0)
@@ -176,9 +168,8 @@ class Session:
         rows = await self._run(query, query.wire, values, 0)
         return int(rows[0][0]) if rows else 0
 
-    async def stream(
-        self, name: Callable[P, Page | Stream], /, *_: P.args, **values: P.kwargs
-    ) -> AsyncGenerator[bytes, None]:
+    async def stream(self, name: Callable[P, Page | Stream], /, *_: P.args,
+                     **values: P.kwargs) -> AsyncGenerator[bytes, None]:  # fmt: skip
         """Every row as one line of JSON, from a server-side cursor, some hundred rows at a time."""
         query = self._queries[name]  # type: ignore[index]
         given = self._page_values(query, None, None, values) if query.cursor else values
@@ -186,15 +177,21 @@ class Session:
         async with self._stream_slot(), self.transaction(read_only=True):
             link = self._link
             assert link is not None  # noqa: S101  (transaction() leased it)
-            try:
+            with link.explaining():
                 statement = await link.prepare(query.row_sql, self._remaining())
                 cursor = await statement.cursor(*arguments, timeout=self._remaining())
                 while rows := await cursor.fetch(self.stream_rows, timeout=self._remaining()):
                     yield b"\n".join(row[0] for row in rows) + b"\n"
-            except Failure:
-                raise
-            except Exception as error:
-                raise _explained(link, error) from error
+
+    async def copy_in(self, table: str, columns: Sequence[str], data: bytes) -> None:
+        """Rows by one binary COPY, inside of a transaction() that is open. Raises Failure."""
+        link = self._link
+        assert link is not None  # noqa: S101  (its caller opened the transaction)
+        schema, name = table.split(".")
+        with link.explaining():  # bytes without a view would be taken for the path of a file
+            await link.connection.copy_to_table(
+                name, source=memoryview(data), columns=columns, schema_name=schema,
+                format="binary", timeout=self._remaining())  # fmt: skip
 
     @asynccontextmanager
     async def _stream_slot(self) -> AsyncIterator[None]:
@@ -326,17 +323,13 @@ class Session:
                 error = raised
             if isinstance(raised, Failure) or not isinstance(raised, Exception):
                 raise
-            raise _explained(link, raised) from raised
+            raise link.explained(raised) from raised
         finally:
             pool.take_back(link, error)
 
     async def _bind(self, link: Link, text: str, arguments: list[Any], limit: int) -> Any:
-        try:
+        with link.explaining():
             return await self._rows(link, text, arguments, limit, None)
-        except Failure:
-            raise
-        except Exception as error:
-            raise _explained(link, error) from error
 
     async def _rows(
         self, link: Link, text: str, arguments: list[Any], limit: int, armed: bytes | None
@@ -404,13 +397,6 @@ class Session:
 def _cause(error: BaseException) -> BaseException:
     """What the driver raised."""
     return error.__cause__ if isinstance(error, Failure) and error.__cause__ else error
-
-
-def _explained(link: Link, error: Exception) -> Failure:
-    failure = explain(error)
-    if failure.kind is Kind.STALE_PLAN:
-        link.statements.clear()  # prepared anew on their next use
-    return failure
 
 
 def _completed(query: Query, given: dict[str, Any]) -> dict[str, Any]:

@@ -104,7 +104,8 @@ async def _known(here: Context, actor: str, key: str) -> bool:
 async def _fingerprint(request: Request) -> bytes:
     scope = request.scope
     head = f"{request.method} {scope['path']}?".encode() + scope["query_string"] + b"\n"
-    if is_multipart(request) and context(request).endpoint.upload:  # type: ignore[union-attr]
+    endpoint = context(request).endpoint
+    if endpoint is not None and endpoint.upload and (endpoint.bare or is_multipart(request)):
         return hashlib.sha256(head + (await receive(request)).fingerprint).digest()
     return hashlib.sha256(head + await raw_body(request)).digest()
 

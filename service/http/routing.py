@@ -53,6 +53,8 @@ class Endpoint:
     nothing_more: bool = False  # may also answer 204: whoever asks has seen the end
     most_items: int = MAX_ITEMS  # of a list body
     upload: tuple[str, ...] = ()  # takes multipart/form-data too: the fields beside the file
+    bare: bool = False  # an upload takes the file as the bare body, too
+    upload_limit: str = "upload_max_bytes"  # the setting that bounds the file
     ranges: bool = False  # answers a file, or a part of it; as x-ndjson, lines of `answers`
 
     @property

@@ -1,8 +1,9 @@
-"""Uploads: multipart/form-data, streamed to the disk and hashed on the way.
+"""Uploads: multipart/form-data or a bare body, streamed to the disk and hashed on the way.
 
-One part called `file` with a file name, and small text fields beside it. Memory holds some hundred
-KiB whatever the size. What is not kept in the end is discarded by the outermost layer, however the
-request ends: refused, hung up, out of time, failed.
+Multipart has one part called `file` with a file name, and small text fields beside it; of a bare
+body, the query tells what else there is to tell. Memory holds some hundred KiB whatever the size.
+What is not kept in the end is discarded by the outermost layer, however the request ends: refused,
+hung up, out of time, failed.
 """
 
 from __future__ import annotations
@@ -84,10 +85,17 @@ async def receive(request: Request) -> Upload:
 
 async def _read(request: Request, upload: Upload) -> None:
     here = context(request)
-    limit = here.process.settings.upload_max_bytes
+    assert here.endpoint is not None  # noqa: S101  (a handler runs)
+    limit: int = getattr(here.process.settings, here.endpoint.upload_limit)
+    if here.headers.get(b"content-encoding", b"identity") != b"identity":
+        raise Problem("unsupported_media_type", "Send the body without content-encoding.")
     if int(here.headers.get(b"content-length", b"0")) > limit + _AROUND:
         raise _too_large(limit)
-    parts = _Parts(_boundary(here.headers[b"content-type"]), limit)
+    parts: _Parts | _Bare = _Bare(here.headers.get(b"content-type", b""), limit)
+    if is_multipart(request):
+        parts = _Parts(_boundary(here.headers[b"content-type"]), limit)
+    elif not here.endpoint.bare:
+        raise Problem("unsupported_media_type")
     size = 0
     try:
         async with asyncio.timeout(here.remaining()):
@@ -126,6 +134,38 @@ def _boundary(content_type: bytes) -> bytes:
     if not 0 < len(boundary) <= 200:
         raise Problem("malformed_json", "The body's boundary is missing.")
     return boundary
+
+
+class _Bare:
+    """The body is the file; what is told beside it is in the query."""
+
+    def __init__(self, media_type: bytes, limit: int) -> None:
+        self._limit = limit
+        self._data: list[bytes] = []
+        self._size = self.waiting = 0
+        given = media_type.decode("latin-1").strip()
+        fits = len(given) <= 127 and _MEDIA_TYPE.match(given)
+        self._media_type = given if fits else "application/octet-stream"
+
+    def feed(self, chunk: bytes) -> None:
+        """Raises Problem too_large."""
+        self._size += len(chunk)
+        if self._size > self._limit:
+            raise _too_large(self._limit)
+        self._data.append(chunk)
+        self.waiting += len(chunk)
+
+    def take(self) -> bytes:
+        """What has come since the last time."""
+        data, self._data, self.waiting = b"".join(self._data), [], 0
+        return data
+
+    def end(self) -> None:
+        """Nothing comes any more."""
+
+    def result(self) -> tuple[dict[str, str], str, str]:
+        """No fields, no file name, the media type."""
+        return {}, "", self._media_type
 
 
 class _Parts:
