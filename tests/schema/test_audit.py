@@ -243,6 +243,10 @@ NOT_AUDITED = {
     "cases.dsl_operations": "append-only; what came through the gateway",
     "core.idempotency": "answers kept for a day; what they answered is audited",
     "core.topic_events": "what listeners are told; the changes themselves are audited",
+    "discovery.asset_dependencies": "worked out from the assets, which are audited; goes with them",
+    "discovery.flow_transitions": "a trail of its own, written once",
+    "discovery.raw_records": "evidence: raw never changes, and findings tell each change of the rest",
+    "ops.repairs": "keeps what repairs changed; they write the trail of the rows themselves",
     "ops.jobs": "the queue; what a job does is audited, as done by job:<kind>",
     "workspace.document_counters": "counts the documents, which are audited",
 }

@@ -49,7 +49,13 @@ def fill(database: Database, tenant: Tenant) -> None:
         "INSERT INTO workspace.exports (tenant_id, project_id, format) VALUES (%s, %s, 'zip')",
         tenant.id, tenant.project,
     )  # fmt: skip
+    fill_discovery(database, tenant)
     database.psql("INSERT INTO ops.jobs (tenant_id, kind) VALUES (%s, 'sample')", tenant.id)
+    database.psql(
+        "INSERT INTO ops.repairs (tenant_id, run_id, check_name, table_name, row_id, action, confidence, evidence)"
+        " VALUES (%s, uuidv7(), 'sample', 'workspace.projects', uuidv7(), 'quarantine', 1, 'sample')",
+        tenant.id,
+    )
     sample = (ROOT / "migrations" / "samples" / "0020-cases.sql").read_text()
     for statement in sample.replace(SAMPLE_TENANT, str(tenant.id)).split(";\n"):
         if statement.strip():
@@ -76,6 +82,23 @@ def add_message(database: Database, tenant: Tenant) -> None:
         " SELECT tenant_id, id, user_id, 1, 'user', 'text' FROM counted",
         tenant.id, tenant.user,
     )  # fmt: skip
+
+
+def fill_discovery(database: Database, tenant: Tenant) -> None:
+    """A row in each table of a project's discovery."""
+    keys = f"tenant_id = '{tenant.id}', project_id = '{tenant.project}'".split(", ")
+    owner = ", ".join(key.split(" = ")[1] for key in keys)
+    for statement in (
+        f"INSERT INTO discovery.master_flows (tenant_id, project_id, flow_name) VALUES ({owner}, 'f')",
+        f"INSERT INTO discovery.data_imports (tenant_id, project_id, master_flow_id, name, size, sha256, encoding) SELECT {owner}, id, 'i', 1, sha256('x'), 'utf-8' FROM discovery.master_flows WHERE {keys[0]}",
+        f"INSERT INTO discovery.discovery_flows (tenant_id, project_id, master_flow_id, data_import_id) SELECT {owner}, master_flow_id, id FROM discovery.data_imports WHERE {keys[0]}",
+        f"INSERT INTO discovery.field_mappings (tenant_id, project_id, data_import_id, source_field, target_field, match_type, confidence) SELECT {owner}, id, 'a', 'name', 'exact', 1 FROM discovery.data_imports WHERE {keys[0]}",
+        f"INSERT INTO discovery.raw_records (tenant_id, project_id, data_import_id, master_flow_id, row_number, raw) SELECT {owner}, id, master_flow_id, 1, '{{}}' FROM discovery.data_imports WHERE {keys[0]}",
+        f"INSERT INTO discovery.assets (tenant_id, project_id, master_flow_id, name, asset_type) SELECT {owner}, id, 'a', 'server' FROM discovery.master_flows WHERE {keys[0]}",
+        f"INSERT INTO discovery.asset_dependencies (tenant_id, project_id, asset_id, target_name) SELECT {owner}, id, 'b' FROM discovery.assets WHERE {keys[0]}",
+        f"INSERT INTO discovery.asset_conflicts (tenant_id, project_id, master_flow_id, raw_record_id, asset_id, kind, incoming) SELECT {owner}, r.master_flow_id, r.id, a.id, 'name', '{{}}' FROM discovery.raw_records AS r, discovery.assets AS a WHERE r.{keys[0]} AND a.{keys[0]}",
+    ):
+        database.psql(statement)
 
 
 def test_without_a_tenant_nothing_is_seen_and_with_one_only_its_own(
