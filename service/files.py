@@ -90,6 +90,11 @@ class Draft:
     def flush(self) -> None:
         """For those who write to it as to a file."""
 
+    def reopen(self) -> BinaryIO:
+        """What was written so far, to read from the beginning. Raises OSError."""
+        self._file.flush()
+        return self._path.open("rb")
+
     def keep(self, name: str) -> None:
         """Bring it to the disk and give it its final name. Raises OSError."""
         self._file.flush()
@@ -149,7 +154,10 @@ class FileStore:
         return await in_thread(_remove_all, Path(beginning), keep)
 
     async def stored(self, area: str) -> list[Stored]:
-        """All files of an area, drafts too; what does not look like ours is left out."""
+        """All files of an area, drafts too; what does not look like ours is left out.
+
+        Raises OSError when a folder cannot be read.
+        """
         return await in_thread(lambda: list(_walk(self.root / _sound(area))))
 
 
@@ -184,15 +192,23 @@ def _remove_all(beginning: Path, keep: str | None) -> int:
 
 
 def _walk(area: Path) -> Iterator[Stored]:
+    """A folder that is not there has no files; one that cannot be read raises OSError."""
     now = time.time()
-    for folder in area.glob("*"):
+    for folder in _listed(area):
         try:
             tenant_id = UUID(folder.name)
         except ValueError:
             continue
-        for path in folder.glob("*"):
+        for path in _listed(folder):
             try:
                 if NAME.match(path.name) and path.is_file():
                     yield Stored(tenant_id, path.name, now - path.stat().st_mtime)
             except FileNotFoundError:  # removed meanwhile
                 continue
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []

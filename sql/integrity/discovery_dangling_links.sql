@@ -1,0 +1,152 @@
+-- name: integrity.discovery_dangling_links :many
+-- Links of discovery that lead to no row.
+-- param: most int?   rows of evidence per table and kind of damage; all when absent
+-- allow: tenant_predicate an operator looks at all tenants; row-level security holds a caller to its own
+-- allow: seq_scan a check reads what it checks
+-- budget: 50000 buffers
+WITH damage AS (
+    -- Of raw records each import and flow is looked up once, in their index. OFFSET 0: their rows are read
+    -- afterwards, where one is broken.
+    -- Not IS NULL: the planner takes NOT NULL at its word, and that word is what is looked at.
+    SELECT 'discovery.master_flows' AS table_name, 'project_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('project_id ', c.project_id, ' is no row of workspace.projects') AS detail
+      FROM discovery.master_flows AS c
+     WHERE num_nulls(c.project_id) <> 1
+       AND NOT EXISTS (SELECT FROM workspace.projects AS p WHERE p.id = c.project_id)
+     UNION ALL
+    SELECT 'discovery.master_flows' AS table_name, 'parent_flow_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('parent_flow_id ', c.parent_flow_id, ' is no row of discovery.master_flows') AS detail
+      FROM discovery.master_flows AS c
+     WHERE num_nulls(c.parent_flow_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.master_flows AS p WHERE p.id = c.parent_flow_id)
+     UNION ALL
+    SELECT 'discovery.master_flows' AS table_name, 'created_by' AS kind, c.tenant_id, c.id AS row_id,
+           concat('created_by ', c.created_by, ' is no row of workspace.users') AS detail
+      FROM discovery.master_flows AS c
+     WHERE num_nulls(c.created_by) <> 1
+       AND NOT EXISTS (SELECT FROM workspace.users AS p WHERE p.id = c.created_by)
+     UNION ALL
+    SELECT 'discovery.flow_transitions' AS table_name, 'master_flow_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('master_flow_id ', c.master_flow_id, ' is no row of discovery.master_flows') AS detail
+      FROM discovery.flow_transitions AS c
+     WHERE num_nulls(c.master_flow_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.master_flows AS p WHERE p.id = c.master_flow_id)
+     UNION ALL
+    SELECT 'discovery.data_imports' AS table_name, 'master_flow_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('master_flow_id ', c.master_flow_id, ' is no row of discovery.master_flows') AS detail
+      FROM discovery.data_imports AS c
+     WHERE num_nulls(c.master_flow_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.master_flows AS p WHERE p.id = c.master_flow_id)
+     UNION ALL
+    SELECT 'discovery.data_imports' AS table_name, 'imported_by' AS kind, c.tenant_id, c.id AS row_id,
+           concat('imported_by ', c.imported_by, ' is no row of workspace.users') AS detail
+      FROM discovery.data_imports AS c
+     WHERE num_nulls(c.imported_by) <> 1
+       AND NOT EXISTS (SELECT FROM workspace.users AS p WHERE p.id = c.imported_by)
+     UNION ALL
+    SELECT 'discovery.discovery_flows' AS table_name, 'master_flow_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('master_flow_id ', c.master_flow_id, ' is no row of discovery.master_flows') AS detail
+      FROM discovery.discovery_flows AS c
+     WHERE num_nulls(c.master_flow_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.master_flows AS p WHERE p.id = c.master_flow_id)
+     UNION ALL
+    SELECT 'discovery.discovery_flows' AS table_name, 'data_import_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('data_import_id ', c.data_import_id, ' is no row of discovery.data_imports') AS detail
+      FROM discovery.discovery_flows AS c
+     WHERE num_nulls(c.data_import_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.data_imports AS p WHERE p.id = c.data_import_id)
+     UNION ALL
+    SELECT 'discovery.raw_records' AS table_name, 'data_import_id' AS kind, l.tenant_id, c.id AS row_id,
+           concat('data_import_id ', l.data_import_id, ' is no row of discovery.data_imports') AS detail
+      FROM (SELECT DISTINCT k.tenant_id, k.project_id, k.data_import_id FROM discovery.raw_records AS k
+             WHERE NOT EXISTS (SELECT FROM discovery.data_imports AS p WHERE p.id = k.data_import_id)) AS l
+      CROSS JOIN LATERAL (SELECT r.id FROM discovery.raw_records AS r WHERE r.tenant_id = l.tenant_id AND r.data_import_id = l.data_import_id AND r.project_id = l.project_id OFFSET 0) AS c
+     UNION ALL
+    SELECT 'discovery.raw_records' AS table_name, 'master_flow_id' AS kind, l.tenant_id, c.id AS row_id,
+           concat('master_flow_id ', l.master_flow_id, ' is no row of discovery.master_flows') AS detail
+      FROM (SELECT DISTINCT k.tenant_id, k.project_id, k.data_import_id, k.master_flow_id FROM discovery.raw_records AS k
+             WHERE NOT EXISTS (SELECT FROM discovery.master_flows AS p WHERE p.id = k.master_flow_id)) AS l
+      CROSS JOIN LATERAL (SELECT r.id FROM discovery.raw_records AS r WHERE r.tenant_id = l.tenant_id AND r.data_import_id = l.data_import_id AND r.project_id = l.project_id AND r.master_flow_id = l.master_flow_id OFFSET 0) AS c
+     UNION ALL
+    SELECT 'discovery.raw_records' AS table_name, 'asset_id' AS kind, l.tenant_id, c.id AS row_id,
+           concat('asset_id ', l.asset_id, ' is no row of discovery.assets') AS detail
+      FROM (SELECT DISTINCT k.tenant_id, k.project_id, k.asset_id FROM discovery.raw_records AS k
+             WHERE k.asset_id IS NOT NULL AND NOT EXISTS (SELECT FROM discovery.assets AS p WHERE p.id = k.asset_id)) AS l
+      CROSS JOIN LATERAL (SELECT r.id FROM discovery.raw_records AS r WHERE r.tenant_id = l.tenant_id AND r.asset_id = l.asset_id AND r.project_id = l.project_id OFFSET 0) AS c
+     UNION ALL
+    SELECT 'discovery.field_mappings' AS table_name, 'data_import_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('data_import_id ', c.data_import_id, ' is no row of discovery.data_imports') AS detail
+      FROM discovery.field_mappings AS c
+     WHERE num_nulls(c.data_import_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.data_imports AS p WHERE p.id = c.data_import_id)
+     UNION ALL
+    SELECT 'discovery.field_mappings' AS table_name, 'decided_by' AS kind, c.tenant_id, c.id AS row_id,
+           concat('decided_by ', c.decided_by, ' is no row of workspace.users') AS detail
+      FROM discovery.field_mappings AS c
+     WHERE num_nulls(c.decided_by) <> 1
+       AND NOT EXISTS (SELECT FROM workspace.users AS p WHERE p.id = c.decided_by)
+     UNION ALL
+    SELECT 'discovery.assets' AS table_name, 'master_flow_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('master_flow_id ', c.master_flow_id, ' is no row of discovery.master_flows') AS detail
+      FROM discovery.assets AS c
+     WHERE num_nulls(c.master_flow_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.master_flows AS p WHERE p.id = c.master_flow_id)
+     UNION ALL
+    SELECT 'discovery.assets' AS table_name, 'discovery_flow_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('discovery_flow_id ', c.discovery_flow_id, ' is no row of discovery.discovery_flows') AS detail
+      FROM discovery.assets AS c
+     WHERE num_nulls(c.discovery_flow_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.discovery_flows AS p WHERE p.id = c.discovery_flow_id)
+     UNION ALL
+    SELECT 'discovery.assets' AS table_name, 'raw_record_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('raw_record_id ', c.raw_record_id, ' is no row of discovery.raw_records') AS detail
+      FROM discovery.assets AS c
+     WHERE num_nulls(c.raw_record_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.raw_records AS p WHERE p.id = c.raw_record_id)
+     UNION ALL
+    SELECT 'discovery.asset_dependencies' AS table_name, 'asset_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('asset_id ', c.asset_id, ' is no row of discovery.assets') AS detail
+      FROM discovery.asset_dependencies AS c
+     WHERE num_nulls(c.asset_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.assets AS p WHERE p.id = c.asset_id)
+     UNION ALL
+    SELECT 'discovery.asset_dependencies' AS table_name, 'depends_on_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('depends_on_id ', c.depends_on_id, ' is no row of discovery.assets') AS detail
+      FROM discovery.asset_dependencies AS c
+     WHERE num_nulls(c.depends_on_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.assets AS p WHERE p.id = c.depends_on_id)
+     UNION ALL
+    SELECT 'discovery.asset_conflicts' AS table_name, 'master_flow_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('master_flow_id ', c.master_flow_id, ' is no row of discovery.master_flows') AS detail
+      FROM discovery.asset_conflicts AS c
+     WHERE num_nulls(c.master_flow_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.master_flows AS p WHERE p.id = c.master_flow_id)
+     UNION ALL
+    SELECT 'discovery.asset_conflicts' AS table_name, 'raw_record_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('raw_record_id ', c.raw_record_id, ' is no row of discovery.raw_records') AS detail
+      FROM discovery.asset_conflicts AS c
+     WHERE num_nulls(c.raw_record_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.raw_records AS p WHERE p.id = c.raw_record_id)
+     UNION ALL
+    SELECT 'discovery.asset_conflicts' AS table_name, 'asset_id' AS kind, c.tenant_id, c.id AS row_id,
+           concat('asset_id ', c.asset_id, ' is no row of discovery.assets') AS detail
+      FROM discovery.asset_conflicts AS c
+     WHERE num_nulls(c.asset_id) <> 1
+       AND NOT EXISTS (SELECT FROM discovery.assets AS p WHERE p.id = c.asset_id)
+     UNION ALL
+    SELECT 'discovery.asset_conflicts' AS table_name, 'resolved_by' AS kind, c.tenant_id, c.id AS row_id,
+           concat('resolved_by ', c.resolved_by, ' is no row of workspace.users') AS detail
+      FROM discovery.asset_conflicts AS c
+     WHERE num_nulls(c.resolved_by) <> 1
+       AND NOT EXISTS (SELECT FROM workspace.users AS p WHERE p.id = c.resolved_by)
+), numbered AS (
+    SELECT d.table_name, d.kind, d.tenant_id, d.row_id, d.detail,
+           count(*) OVER (PARTITION BY d.table_name, d.kind) AS total,
+           row_number() OVER (PARTITION BY d.table_name, d.kind ORDER BY d.tenant_id, d.row_id) AS place
+      FROM damage AS d
+     WHERE CASE WHEN :tenant_id::uuid IS NULL THEN true ELSE d.tenant_id = :tenant_id END
+)
+SELECT 'discovery_dangling_links' AS check_name, n.table_name, n.kind, n.tenant_id, n.row_id, n.detail, n.total AS count
+  FROM numbered AS n
+ WHERE CASE WHEN :most::int IS NULL THEN true ELSE n.place <= :most END
+ ORDER BY n.table_name, n.place

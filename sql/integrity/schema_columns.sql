@@ -1,0 +1,33 @@
+-- name: integrity.schema_columns :many
+-- Columns that are not as the migrations declare them: type, NOT NULL, default.
+-- param: declared jsonb   migrations/catalog.json
+-- null: table_name, tenant_id, row_id, declared, live
+WITH live AS (
+    SELECT concat(n.nspname, '.', c.relname) AS table_name, a.attname::text AS name,
+           concat(format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN ' NOT NULL' END,
+                  CASE WHEN a.attgenerated <> '' THEN ' GENERATED' END, ' ' || pg_get_expr(v.adbin, v.adrelid)) AS definition
+      FROM pg_catalog.pg_class AS c
+      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+      JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+      LEFT JOIN pg_catalog.pg_attrdef AS v ON v.adrelid = a.attrelid AND v.adnum = a.attnum
+     WHERE c.relkind IN ('r', 'p', 'v')
+       AND n.nspname IN ('core', 'audit', 'workspace', 'cases', 'discovery', 'assistant', 'ops')
+       AND NOT c.relispartition
+), declared AS (
+    SELECT d.table_name, d.name, d.definition
+      FROM jsonb_to_recordset(:declared::jsonb) AS d (kind text, table_name text, name text, definition text)
+     WHERE d.kind = 'column'
+), differing AS (
+    SELECT coalesce(d.table_name, l.table_name) AS table_name, coalesce(d.name, l.name) AS name,
+           d.definition AS declared, l.definition AS live
+      FROM declared AS d
+      FULL JOIN live AS l ON l.table_name = d.table_name AND l.name = d.name
+     WHERE d.definition IS DISTINCT FROM l.definition
+)
+SELECT 'schema_columns' AS check_name, x.table_name, 'column' AS kind, NULL::uuid AS tenant_id, NULL::uuid AS row_id,
+       concat(x.name, CASE WHEN x.live IS NULL THEN ' is gone; declared: ' || x.declared
+                           WHEN x.declared IS NULL THEN ' is in no migration: ' || x.live
+                           ELSE ' is ' || x.live || '; declared: ' || x.declared END) AS detail,
+       count(*) OVER (PARTITION BY x.table_name) AS count, x.name AS object, x.declared, x.live
+  FROM differing AS x
+ ORDER BY x.table_name, x.name
