@@ -75,9 +75,12 @@ def explain(
         explainer = Explainer(connections, queries, tenants)
         texts = len(wanted) == 1 and not asserted and not as_json
         try:
-            explained = [
-                explainer.explain(query, values, analyze=runs, texts=texts) for query in wanted
-            ]
+            # what was written and rolled back is there until a VACUUM: it costs whoever reads later
+            by_name = {
+                query.name: explainer.explain(query, values, analyze=runs, texts=texts)
+                for query in sorted(wanted, key=lambda query: query.writes)
+            }
+            explained = [by_name[query.name] for query in wanted]
             sizes = plan_rules.read_sizes(connections.service)
         except psycopg.Error as error:
             fail(str(error).strip())

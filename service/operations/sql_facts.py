@@ -69,7 +69,10 @@ class Facts:
                 yield name, f"is refused by PostgreSQL: {answer.refusal.message_primary}"
         for name, table in self.tables.items():
             columns = {column["name"] for column in table["columns"] or ()}
-            if "tenant_id" in columns and not table["row_security_forced"]:
+            if "tenant_id" in columns and table["kind"] == "view":
+                if not table["security_invoker"]:
+                    yield name, "shows the rows of tenants with the rights of its owner"
+            elif "tenant_id" in columns and not table["row_security_forced"]:
                 yield name, "holds rows of tenants, and row-level security is not forced"
             for index in table["indexes"] or ():
                 if not index["valid"]:

@@ -214,6 +214,8 @@ def _about(table: Mapping[str, Any]) -> Iterator[str]:
         yield f"{table['partitions']} partitions"
     if table["row_security"]:
         yield f"row-level security {'forced' if table['row_security_forced'] else 'not forced'}"
+    if table["kind"] == "view":
+        yield f"with the rights of its {'reader' if table['security_invoker'] else 'owner'}"
 
 
 def _default(column: Mapping[str, Any]) -> str:

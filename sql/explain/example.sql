@@ -3,7 +3,7 @@
 -- is the value for parameters of its name and type; status_text is status, where that is a text.
 -- Worst cases: a tenant's longest document. For a new name add a column; what is not here gets a
 -- sample of its type.
--- null: conversation_id, memory_id, file_id, document_id, user_id, user, created_by, key_id, execution_id, correlation_id, topic_id, actor, key, case_id, version, case_ids, entity_id, entity_ids, owned, names
+-- null: conversation_id, memory_id, file_id, document_id, user_id, user, created_by, key_id, execution_id, correlation_id, topic_id, actor, key, case_id, version, case_ids, entity_id, entity_ids, owned, names, import_id, flow_id, flow, asset_id, discovery_flow_id
 -- budget: 20000 buffers
 WITH longest AS (
     SELECT c.project_id, c.document_type
@@ -35,6 +35,19 @@ WITH longest AS (
       FROM longest AS l
       JOIN cases.entities AS e ON e.tenant_id = :tenant_id AND e.project_id = l.project_id
      ORDER BY e.entity_id
+     LIMIT 1
+), longest_import AS (
+    SELECT i.id, i.master_flow_id
+      FROM longest AS l
+      JOIN discovery.data_imports AS i ON i.tenant_id = :tenant_id AND i.project_id = l.project_id
+     ORDER BY i.loaded_rows DESC, i.created_at, i.id
+     LIMIT 1
+), asset AS (
+    SELECT a.id
+      FROM longest_import AS i
+      JOIN discovery.assets AS a ON a.tenant_id = :tenant_id AND a.master_flow_id = i.master_flow_id
+     WHERE a.deleted_at IS NULL
+     ORDER BY a.created_at, a.id
      LIMIT 1
 ), conversation AS (
     SELECT c.id
@@ -90,8 +103,24 @@ SELECT l.project_id, l.document_type,
        ARRAY[n.entity_id] AS entity_ids, ARRAY[n.entity_id] AS owned, ARRAY[h.case_id, n.entity_id] AS names,
        10 AS depth, 25.0 AS threshold, l.project_id AS stored_id, l.project_id AS replayed_id,
        '[]'::jsonb AS rows, '[]'::jsonb AS claims, 'execute' AS kind, 'string' AS mask,
-       'rules' AS generator, 'open a case' AS instruction, 0.9 AS confidence, 'rejected' AS verdict, '[]'::jsonb AS findings,
+       'rules' AS generator, 'open a case' AS instruction, 0.9 AS confidence, 'rejected' AS verdict, 'merged' AS result, '[]'::jsonb AS findings,
        uuidv7() AS proposal_id, 'committed' AS outcome, uuidv7() AS operation_id,
+       i.id AS import_id, i.master_flow_id AS flow_id, i.master_flow_id AS flow, s.id AS asset_id,
+       (SELECT d.id
+          FROM discovery.discovery_flows AS d
+         WHERE d.tenant_id = :tenant_id
+           AND d.master_flow_id = i.master_flow_id) AS discovery_flow_id,
+       uuidv7() AS run_id, sha256('example') AS sha256, 'utf-8' AS encoding,
+       jsonb_build_array(jsonb_build_object('id', s.id, 'environment', 'test')) AS items_jsonb,
+       jsonb_build_array(jsonb_build_object('position', 1, 'source_field', 'Name', 'target_field', 'name',
+                                            'status', 'approved')) AS mappings,
+       jsonb_build_array(jsonb_build_object('position', 9, 'source_field', 'More', 'target_field', 'custom',
+                                            'match_type', 'none', 'confidence', 0)) AS suggestions,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'action', 'replace')), '[]')
+          FROM discovery.asset_conflicts AS k
+         WHERE k.tenant_id = :tenant_id
+           AND k.master_flow_id = i.master_flow_id) AS resolutions,
+       '[]'::jsonb AS declared, '[]'::jsonb AS files,
        '{projects:read}'::text[] AS scopes, :tenant_id::uuid::text AS tenant
   FROM longest AS l
   LEFT JOIN member AS m ON true
@@ -100,3 +129,5 @@ SELECT l.project_id, l.document_type,
   LEFT JOIN answer AS a ON true
   LEFT JOIN longest_case AS h ON true
   LEFT JOIN an_entity AS n ON true
+  LEFT JOIN longest_import AS i ON true
+  LEFT JOIN asset AS s ON true

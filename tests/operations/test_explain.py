@@ -100,7 +100,10 @@ def test_every_query_of_the_project_is_planned_and_run_and_nothing_of_it_stays(
     findings = []
     for query in load(SQL).values():
         found = explainer.explain(query, analyze=True)
-        assert found.failure == ""
+        if "explain_failed" in query.header.allow:  # with a reason
+            assert found.failure, f"{query.name} keeps the rule"
+            continue
+        assert found.failure == "", query.name
         assert found.runs
         findings += plan_rules.check(found, sizes)
     # A plan is that of real size only on data of real size: `make check` looks at those.

@@ -1,7 +1,9 @@
 -- The schema as its readers want it: one row, `tables` and `functions` as JSON arrays. What belongs
 -- to an extension or to PostgreSQL itself is left out, and so are partitions, which are counted.
 WITH relations AS (
-    SELECT c.oid, n.nspname || '.' || c.relname AS name, c.relkind, c.reltuples, c.relrowsecurity, c.relforcerowsecurity
+    SELECT c.oid, n.nspname || '.' || c.relname AS name, c.relkind, c.reltuples, c.relrowsecurity, c.relforcerowsecurity,
+           EXISTS (SELECT FROM pg_options_to_table(c.reloptions) AS o
+                    WHERE o.option_name = 'security_invoker' AND o.option_value::boolean) AS security_invoker
       FROM pg_catalog.pg_class AS c
       JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -19,6 +21,7 @@ WITH relations AS (
            CASE WHEN r.relkind = 'p' THEN parts.bytes ELSE pg_total_relation_size(r.oid) END AS bytes,
            r.relrowsecurity AS row_security,
            r.relforcerowsecurity AS row_security_forced,
+           r.security_invoker,
            (SELECT json_agg(json_build_object(
                        'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
                        'default', pg_get_expr(d.adbin, d.adrelid), 'generated', a.attgenerated <> '',

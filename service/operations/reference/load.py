@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.copy import LibpqWriter
 
-from service.operations.reference import cases, chats, data
+from service.operations.reference import cases, chats, data, inventory
 
 __all__ = ["GENERATOR", "Progress", "load"]
 
-GENERATOR = 5  # counts up when the data changes
+GENERATOR = 6  # counts up when the data changes
 _PARTS = 8  # of the documents
 _LINES = 100  # in one write of COPY
 _VECTORS = Path(__file__).parents[1] / "catalog" / "vectors.sql"
@@ -78,6 +78,7 @@ def _tables(layout: data.Layout, made: list[data.Content]) -> list[_Table]:
     return [
         *tables,
         *(_Table(*table) for table in cases.tables(layout)),
+        *(_Table(*table) for table in inventory.tables(layout)),
         _Table("audit.events (tenant_id, at, id, actor, table_name, row_id, action, after)",
                data.events(layout, month), users + scale.projects // data.EVENTS),
         _Table("workspace.agent_executions (tenant_id, id, project_id, agent_type, correlation_id,"
