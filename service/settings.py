@@ -149,12 +149,18 @@ class Settings:
     jobs_keep_days: float = _setting(7.0, "Ended jobs are removed after so many days")
     leader_seconds: float = _setting(5.0, "Try so often to become the process that does upkeep")
 
+    # discovery
+    mapping_approved_percent: float = _setting(
+        60.0, "A flow goes on when so many percent of an import's columns have an approved mapping"
+    )
+
     # files
     files_dir: Path | None = _setting(
         None, "Folder of files; shared by all processes; default: files in the data folder"
     )
     export_hours: float = _setting(24.0, "How long the file of an export is kept")
     upload_max_bytes: int = _setting(100 * 1024 * 1024, "Largest file that can be uploaded")
+    import_max_bytes: int = _setting(1024 * 1024 * 1024, "Largest inventory that can be imported")
     download_seconds: float = _setting(3600.0, "A download at most; it can be resumed")
     upkeep_seconds: float = _setting(60.0, "How often expired exports and stray files are removed")
     stray_file_seconds: float = _setting(

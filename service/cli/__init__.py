@@ -14,6 +14,8 @@ from service.cli import (
     config,
     db,
     demo,
+    integrity,
+    inventory,
     jobs,
     key,
     migrate,
@@ -50,11 +52,13 @@ app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.command("config")(config.config)
 app.command("demo")(demo.demo)
+app.command("import")(inventory.import_)
 app.command("openapi")(openapi.openapi)
 app.command("bench", context_settings=bench.CONTEXT)(bench.bench)
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(key.app, name="key")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(integrity.app, name="integrity")
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(sql.app, name="sql")
 app.add_typer(db.app, name="db")

@@ -20,7 +20,7 @@ from service.operations.operator import connect
 from service.settings import Settings
 
 DEV_TENANT = "dev"
-_KEY_FILE = "dev.key"
+KEY_FILE = "dev.key"
 
 
 def expected_head(config: Settings) -> str:
@@ -43,7 +43,7 @@ def start_embedded(config: Settings) -> Settings:
 
 def _dev_tenant(owner: str, config: Settings) -> None:
     """Tenant `dev` with a key for everything, kept readable for the owner of the folder only."""
-    key_file = config.data_dir / _KEY_FILE
+    key_file = config.data_dir / KEY_FILE
     if key_file.exists():
         return
     with connect(owner, config.sql_dir) as admin:
@@ -89,7 +89,7 @@ def announce(config: Settings) -> None:
     """Where the service listens, and what to try first."""
     base = f"http://{config.host}:{config.port}"
     say(f"Listening on {base} (documentation: {base}/docs)")
-    key_file = config.data_dir / _KEY_FILE
+    key_file = config.data_dir / KEY_FILE
     if not _is_embedded(config) or not key_file.exists():
         return
     relative = key_file if key_file.is_absolute() else Path(os.path.relpath(key_file))

@@ -18,6 +18,50 @@ class Affected: ...
 class Stream: ...
 class QueryName(str): ...
 
+class _assets:
+    class _count(QueryName):
+        def __call__(self, *, project_id: UUID, asset_type: str | None = ..., status: str | None = ..., environment: str | None = ..., q: str | None = ...) -> Value: ...
+    count: _count
+    class _count_of_flow(QueryName):
+        def __call__(self, *, project_id: UUID, flow: UUID, asset_type: str | None = ..., status: str | None = ..., environment: str | None = ..., q: str | None = ...) -> Value: ...
+    count_of_flow: _count_of_flow
+    class _delete(QueryName):
+        def __call__(self, *, project_id: UUID, asset_id: UUID, expected_version: int | None = ...) -> Affected: ...
+    delete: _delete
+    class _export(QueryName):
+        def __call__(self, *, project_id: UUID, asset_type: str | None = ..., status: str | None = ..., environment: str | None = ..., q: str | None = ...) -> Stream: ...
+    export: _export
+    class _export_of_flow(QueryName):
+        def __call__(self, *, project_id: UUID, flow: UUID, asset_type: str | None = ..., status: str | None = ..., environment: str | None = ..., q: str | None = ...) -> Stream: ...
+    export_of_flow: _export_of_flow
+    class _get(QueryName):
+        def __call__(self, *, project_id: UUID, asset_id: UUID) -> One: ...
+    get: _get
+    class _list(QueryName):
+        def __call__(self, *, project_id: UUID, asset_type: str | None = ..., status: str | None = ..., environment: str | None = ..., q: str | None = ...) -> Page: ...
+    list: _list
+    class _list_of_flow(QueryName):
+        def __call__(self, *, project_id: UUID, flow: UUID, asset_type: str | None = ..., status: str | None = ..., environment: str | None = ..., q: str | None = ...) -> Page: ...
+    list_of_flow: _list_of_flow
+    class _restore(QueryName):
+        def __call__(self, *, project_id: UUID, asset_id: UUID) -> One: ...
+    restore: _restore
+    class _summary(QueryName):
+        def __call__(self, *, project_id: UUID) -> One: ...
+    summary: _summary
+    class _unfit(QueryName):
+        def __call__(self, *, project_id: UUID, items: Json) -> Many: ...
+    unfit: _unfit
+    class _update(QueryName):
+        def __call__(self, *, project_id: UUID, asset_id: UUID, expected_version: int | None = ..., changes: Json) -> One: ...
+    update: _update
+    class _update_many(QueryName):
+        def __call__(self, *, project_id: UUID, items: Json) -> One: ...
+    update_many: _update_many
+    class _version(QueryName):
+        def __call__(self, *, project_id: UUID, asset_id: UUID) -> Value: ...
+    version: _version
+
 class _audit:
     class _count(QueryName):
         def __call__(self, *, table: str | None = ..., since: datetime | None = ..., until: datetime | None = ...) -> Value: ...
@@ -107,6 +151,20 @@ class _cases:
     class _versions(QueryName):
         def __call__(self, *, project_id: UUID, case_id: str) -> Page: ...
     versions: _versions
+
+class _conflicts:
+    class _list(QueryName):
+        def __call__(self, *, project_id: UUID, resolved: bool | None = ...) -> Page: ...
+    list: _list
+    class _list_of_flow(QueryName):
+        def __call__(self, *, project_id: UUID, flow_id: UUID, resolved: bool | None = ...) -> Page: ...
+    list_of_flow: _list_of_flow
+    class _lock_project(QueryName):
+        def __call__(self, *, project_id: UUID) -> Value: ...
+    lock_project: _lock_project
+    class _resolve(QueryName):
+        def __call__(self, *, project_id: UUID, resolutions: Json, resolved_by: UUID | None = ...) -> Many: ...
+    resolve: _resolve
 
 class _conversations:
     class _branch(QueryName):
@@ -433,6 +491,50 @@ class _files:
         def __call__(self, *, names: list[str]) -> Many: ...
     stored: _stored
 
+class _flows:
+    class _active(QueryName):
+        def __call__(self, *, project_id: UUID) -> Page: ...
+    active: _active
+    class _get(QueryName):
+        def __call__(self, *, project_id: UUID, flow_id: UUID) -> One: ...
+    get: _get
+    class _list(QueryName):
+        def __call__(self, *, project_id: UUID, type: str | None = ...) -> Page: ...
+    list: _list
+    class _list_of_status(QueryName):
+        def __call__(self, *, project_id: UUID, status: str, type: str | None = ...) -> Page: ...
+    list_of_status: _list_of_status
+    class _lock(QueryName):
+        def __call__(self, *, flow_id: UUID) -> Value: ...
+    lock: _lock
+    class _preview(QueryName):
+        def __call__(self, *, project_id: UUID, flow_id: UUID) -> Page: ...
+    preview: _preview
+    class _purge(QueryName):
+        def __call__(self, *, project_id: UUID, flow_id: UUID, expected_version: int | None = ...) -> Affected: ...
+    purge: _purge
+    class _rewind(QueryName):
+        def __call__(self, *, project_id: UUID, flow_id: UUID, phases: list[str]) -> Affected: ...
+    rewind: _rewind
+    class _run(QueryName):
+        def __call__(self, *, project_id: UUID, flow_id: UUID, sources: list[str], phase: str | None = ...) -> One: ...
+    run: _run
+    class _state(QueryName):
+        def __call__(self, *, project_id: UUID, flow_id: UUID) -> One: ...
+    state: _state
+    class _step(QueryName):
+        def __call__(self, *, project_id: UUID, flow_id: UUID, status: str, reason: str | None = ..., expected_version: int | None = ...) -> One: ...
+    step: _step
+    class _summary(QueryName):
+        def __call__(self, *, project_id: UUID, flow_id: UUID) -> One: ...
+    summary: _summary
+    class _unhurried(QueryName):
+        def __call__(self, *, seconds: int) -> Value: ...
+    unhurried: _unhurried
+    class _unlink(QueryName):
+        def __call__(self, *, project_id: UUID, flow_id: UUID) -> Affected: ...
+    unlink: _unlink
+
 class _health:
     class _head(QueryName):
         def __call__(self) -> Value: ...
@@ -448,6 +550,142 @@ class _idempotency:
     class _store(QueryName):
         def __call__(self, *, actor: str, key: str, status: int, headers: Json, body: bytes) -> Affected: ...
     store: _store
+
+class _imports:
+    class _create(QueryName):
+        def __call__(self, *, project_id: UUID, name: str, category: str | None = ..., file_name: str | None = ..., content_type: str | None = ..., size: int, sha256: bytes, source_system: str | None = ..., encoding: str, delimiter: str | None = ..., imported_by: UUID | None = ...) -> One: ...
+    create: _create
+    class _delete(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID) -> Value: ...
+    delete: _delete
+    class _get(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID) -> One: ...
+    get: _get
+    class _impact(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID) -> One: ...
+    impact: _impact
+    class _leaf(QueryName):
+        def __call__(self) -> Value: ...
+    leaf: _leaf
+    class _list(QueryName):
+        def __call__(self, *, project_id: UUID, status: str | None = ..., category: str | None = ...) -> Page: ...
+    list: _list
+    class _loaded(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID, rows: int, header: Json) -> Affected: ...
+    loaded: _loaded
+    class _lock_flow(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID) -> Value: ...
+    lock_flow: _lock_flow
+    class _profile(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID) -> One: ...
+    profile: _profile
+    class _records(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID) -> Page: ...
+    records: _records
+    class _records_by_outcome(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID, result: str) -> Page: ...
+    records_by_outcome: _records_by_outcome
+    class _same(QueryName):
+        def __call__(self, *, project_id: UUID, sha256: bytes) -> One: ...
+    same: _same
+    class _start(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID, flow_id: UUID) -> Affected: ...
+    start: _start
+    class _unlink(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID) -> Affected: ...
+    unlink: _unlink
+
+class _integrity:
+    class _assistant_counts(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    assistant_counts: _assistant_counts
+    class _assistant_dangling_links(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    assistant_dangling_links: _assistant_dangling_links
+    class _cases_counts(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    cases_counts: _cases_counts
+    class _cases_dangling_links(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    cases_dangling_links: _cases_dangling_links
+    class _conservation(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    conservation: _conservation
+    class _discovery_childless_parents(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    discovery_childless_parents: _discovery_childless_parents
+    class _discovery_dangling_links(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    discovery_dangling_links: _discovery_dangling_links
+    class _discovery_duplicates(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    discovery_duplicates: _discovery_duplicates
+    class _discovery_flow_mismatch(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    discovery_flow_mismatch: _discovery_flow_mismatch
+    class _discovery_illegal_states(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    discovery_illegal_states: _discovery_illegal_states
+    class _discovery_missing_links(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    discovery_missing_links: _discovery_missing_links
+    class _discovery_project_mismatch(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    discovery_project_mismatch: _discovery_project_mismatch
+    class _discovery_tenant_mismatch(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    discovery_tenant_mismatch: _discovery_tenant_mismatch
+    class _file_missing(QueryName):
+        def __call__(self, *, most: int | None = ..., files: Json) -> Many: ...
+    file_missing: _file_missing
+    class _file_orphaned(QueryName):
+        def __call__(self, *, most: int | None = ..., files: Json) -> Many: ...
+    file_orphaned: _file_orphaned
+    class _schema_columns(QueryName):
+        def __call__(self, *, declared: Json) -> Many: ...
+    schema_columns: _schema_columns
+    class _schema_constraints(QueryName):
+        def __call__(self, *, declared: Json) -> Many: ...
+    schema_constraints: _schema_constraints
+    class _schema_foreign_keys(QueryName):
+        def __call__(self, *, declared: Json) -> Many: ...
+    schema_foreign_keys: _schema_foreign_keys
+    class _schema_indexes(QueryName):
+        def __call__(self, *, declared: Json) -> Many: ...
+    schema_indexes: _schema_indexes
+    class _schema_policies(QueryName):
+        def __call__(self, *, declared: Json) -> Many: ...
+    schema_policies: _schema_policies
+    class _schema_triggers(QueryName):
+        def __call__(self, *, declared: Json) -> Many: ...
+    schema_triggers: _schema_triggers
+    class _sight(QueryName):
+        def __call__(self) -> Value: ...
+    sight: _sight
+    class _workspace_childless_parents(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    workspace_childless_parents: _workspace_childless_parents
+    class _workspace_counts(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    workspace_counts: _workspace_counts
+    class _workspace_dangling_links(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    workspace_dangling_links: _workspace_dangling_links
+    class _workspace_duplicates(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    workspace_duplicates: _workspace_duplicates
+    class _workspace_illegal_states(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    workspace_illegal_states: _workspace_illegal_states
+    class _workspace_missing_links(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    workspace_missing_links: _workspace_missing_links
+    class _workspace_project_mismatch(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    workspace_project_mismatch: _workspace_project_mismatch
+    class _workspace_tenant_mismatch(QueryName):
+        def __call__(self, *, most: int | None = ...) -> Many: ...
+    workspace_tenant_mismatch: _workspace_tenant_mismatch
 
 class _jobs:
     class _again(QueryName):
@@ -484,7 +722,7 @@ class _jobs:
         def __call__(self, *, claims: list[UUID]) -> Affected: ...
     release: _release
     class _retry_later(QueryName):
-        def __call__(self, *, job_id: UUID, claim: UUID, pause: float, error: str) -> Affected: ...
+        def __call__(self, *, job_id: UUID, claim: UUID, pause: float, counts: bool, error: str) -> Affected: ...
     retry_later: _retry_later
     class _sweep(QueryName):
         def __call__(self, *, days: float, batch: int) -> Affected: ...
@@ -520,6 +758,23 @@ class _maintenance:
     class _sweep(QueryName):
         def __call__(self, *, days: float) -> Affected: ...
     sweep: _sweep
+
+class _mappings:
+    class _doubled(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID) -> Many: ...
+    doubled: _doubled
+    class _list(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID) -> Many: ...
+    list: _list
+    class _locked(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID) -> One: ...
+    locked: _locked
+    class _put(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID, mappings: Json, decided_by: UUID | None = ...) -> Affected: ...
+    put: _put
+    class _state(QueryName):
+        def __call__(self, *, project_id: UUID, import_id: UUID) -> One: ...
+    state: _state
 
 class _members:
     class _count(QueryName):
@@ -601,6 +856,74 @@ class _operator:
         def __call__(self, *, actor: str, tenant: str | None = ...) -> Value: ...
     identify: _identify
 
+class _pipeline:
+    class _advance(QueryName):
+        def __call__(self, *, flow_id: UUID, phase: str) -> Affected: ...
+    advance: _advance
+    class _assess(QueryName):
+        def __call__(self, *, import_id: UUID, project_id: UUID) -> Affected: ...
+    assess: _assess
+    class _begin(QueryName):
+        def __call__(self, *, flow_id: UUID) -> One: ...
+    begin: _begin
+    class _cleanse(QueryName):
+        def __call__(self, *, import_id: UUID, project_id: UUID, category: str) -> Affected: ...
+    cleanse: _cleanse
+    class _depend(QueryName):
+        def __call__(self, *, import_id: UUID, project_id: UUID) -> Affected: ...
+    depend: _depend
+    class _fail(QueryName):
+        def __call__(self, *, flow_id: UUID, message: str) -> Affected: ...
+    fail: _fail
+    class _gate(QueryName):
+        def __call__(self, *, import_id: UUID, project_id: UUID) -> One: ...
+    gate: _gate
+    class _lead(QueryName):
+        def __call__(self, *, import_id: UUID, project_id: UUID, flow_id: UUID, discovery_flow_id: UUID) -> Value: ...
+    lead: _lead
+    class _lock_flow(QueryName):
+        def __call__(self, *, flow_id: UUID) -> Value: ...
+    lock_flow: _lock_flow
+    class _lock_project(QueryName):
+        def __call__(self, *, project_id: UUID) -> Value: ...
+    lock_project: _lock_project
+    class _mark_import(QueryName):
+        def __call__(self, *, import_id: UUID, status: str) -> Affected: ...
+    mark_import: _mark_import
+    class _match(QueryName):
+        def __call__(self, *, import_id: UUID, project_id: UUID, flow_id: UUID) -> Value: ...
+    match: _match
+    class _note(QueryName):
+        def __call__(self, *, flow_id: UUID, project_id: UUID, phase: str, state: str, counts: Json) -> Affected: ...
+    note: _note
+    class _open_conflicts(QueryName):
+        def __call__(self, *, project_id: UUID, flow_id: UUID) -> Value: ...
+    open_conflicts: _open_conflicts
+    class _outcomes(QueryName):
+        def __call__(self, *, import_id: UUID, project_id: UUID) -> Value: ...
+    outcomes: _outcomes
+    class _refuse(QueryName):
+        def __call__(self, *, import_id: UUID, project_id: UUID) -> Affected: ...
+    refuse: _refuse
+    class _settings(QueryName):
+        def __call__(self, *, seconds: int) -> Value: ...
+    settings: _settings
+    class _standing(QueryName):
+        def __call__(self, *, flow_id: UUID) -> One: ...
+    standing: _standing
+    class _start(QueryName):
+        def __call__(self, *, flow_id: UUID) -> Affected: ...
+    start: _start
+    class _stop(QueryName):
+        def __call__(self, *, flow_id: UUID, status: str, phase: str, reason: str | None = ...) -> Affected: ...
+    stop: _stop
+    class _suggest(QueryName):
+        def __call__(self, *, import_id: UUID, project_id: UUID, suggestions: Json) -> Affected: ...
+    suggest: _suggest
+    class _validate(QueryName):
+        def __call__(self, *, import_id: UUID, project_id: UUID) -> Value: ...
+    validate: _validate
+
 class _projects:
     class _count(QueryName):
         def __call__(self, *, status: str | None = ..., language: str | None = ..., created_by: UUID | None = ..., q: str | None = ..., project_ids: list[UUID] | None = ..., member_id: UUID | None = ...) -> Value: ...
@@ -661,6 +984,59 @@ class _proposals:
     class _waiting(QueryName):
         def __call__(self, *, project_id: UUID, proposal_id: UUID) -> Many: ...
     waiting: _waiting
+
+class _repairs:
+    class _apply(QueryName):
+        def __call__(self, *, run_id: UUID) -> Value: ...
+    apply: _apply
+    class _asset_links(QueryName):
+        def __call__(self, *, run_id: UUID) -> Affected: ...
+    asset_links: _asset_links
+    class _discovery_dangling_links(QueryName):
+        def __call__(self, *, run_id: UUID) -> Affected: ...
+    discovery_dangling_links: _discovery_dangling_links
+    class _discovery_duplicates(QueryName):
+        def __call__(self, *, run_id: UUID) -> Affected: ...
+    discovery_duplicates: _discovery_duplicates
+    class _discovery_project_mismatch(QueryName):
+        def __call__(self, *, run_id: UUID) -> Affected: ...
+    discovery_project_mismatch: _discovery_project_mismatch
+    class _discovery_tenant_mismatch(QueryName):
+        def __call__(self, *, run_id: UUID) -> Affected: ...
+    discovery_tenant_mismatch: _discovery_tenant_mismatch
+    class _file_missing(QueryName):
+        def __call__(self, *, run_id: UUID, files: Json) -> Affected: ...
+    file_missing: _file_missing
+    class _flow_links(QueryName):
+        def __call__(self, *, run_id: UUID) -> Affected: ...
+    flow_links: _flow_links
+    class _gather(QueryName):
+        def __call__(self, *, run_id: UUID) -> Value: ...
+    gather: _gather
+    class _import_links(QueryName):
+        def __call__(self, *, run_id: UUID) -> Affected: ...
+    import_links: _import_links
+    class _record_links(QueryName):
+        def __call__(self, *, run_id: UUID) -> Affected: ...
+    record_links: _record_links
+    class _runs(QueryName):
+        def __call__(self) -> Many: ...
+    runs: _runs
+    class _summary(QueryName):
+        def __call__(self, *, run_id: UUID) -> Many: ...
+    summary: _summary
+    class _undo(QueryName):
+        def __call__(self, *, run_id: UUID) -> Value: ...
+    undo: _undo
+    class _workspace_dangling_links(QueryName):
+        def __call__(self, *, run_id: UUID) -> Affected: ...
+    workspace_dangling_links: _workspace_dangling_links
+    class _workspace_project_mismatch(QueryName):
+        def __call__(self, *, run_id: UUID) -> Affected: ...
+    workspace_project_mismatch: _workspace_project_mismatch
+    class _workspace_tenant_mismatch(QueryName):
+        def __call__(self, *, run_id: UUID) -> Affected: ...
+    workspace_tenant_mismatch: _workspace_tenant_mismatch
 
 class _tenants:
     class _add(QueryName):
@@ -741,9 +1117,11 @@ class _users:
     update: _update
 
 class Tree:
+    assets: _assets
     audit: _audit
     cache: _cache
     cases: _cases
+    conflicts: _conflicts
     conversations: _conversations
     dictionary: _dictionary
     documents: _documents
@@ -755,17 +1133,23 @@ class Tree:
     explain: _explain
     exports: _exports
     files: _files
+    flows: _flows
     health: _health
     idempotency: _idempotency
+    imports: _imports
+    integrity: _integrity
     jobs: _jobs
     keys: _keys
     maintenance: _maintenance
+    mappings: _mappings
     members: _members
     memories: _memories
     messages: _messages
     operator: _operator
+    pipeline: _pipeline
     projects: _projects
     proposals: _proposals
+    repairs: _repairs
     tenants: _tenants
     upkeep: _upkeep
     users: _users

@@ -134,7 +134,7 @@ class _Writer:
             "security": [] if endpoint.scope is None else [{"bearer": [endpoint.scope]}],
             "parameters": _parameters(endpoint),
         }
-        if endpoint.body is not None:
+        if endpoint.body is not None or endpoint.bare:
             operation["requestBody"] = self._body(endpoint, many)
         operation["responses"] = self._responses(endpoint, many)
         return operation
@@ -148,6 +148,10 @@ class _Writer:
         return name
 
     def _body(self, endpoint: Endpoint, many: Endpoint | None) -> Json:
+        if endpoint.bare:
+            whole: Json = {"schema": {"type": "string", "format": "binary"}}
+            form: Json = {"schema": _form(endpoint)}
+            return {"required": True, "content": {"*/*": whole, MULTIPART: form}}
         schema = self._body_schema(endpoint)
         if many is not None:
             schema = {"oneOf": [schema, self._body_schema(many)]}
@@ -212,12 +216,13 @@ class _Writer:
                 content[NDJSON] = {"schema": {"type": "string"}, "x-line-schema": line}
             return content
         if endpoint.schema is not None or endpoint.answers is None:
-            return {endpoint.media_type: {"schema": endpoint.schema or {}}}
-        schema = self._answer(endpoint)
-        if many is not None:
-            schema = {"oneOf": [schema, self._answer(many)]}
-        content = {endpoint.media_type: {"schema": schema}}
-        if self._kind(endpoint.answers) == "page":
+            content = {endpoint.media_type: {"schema": endpoint.schema or {}}}
+        else:
+            schema = self._answer(endpoint)
+            if many is not None:
+                schema = {"oneOf": [schema, self._answer(many)]}
+            content = {endpoint.media_type: {"schema": schema}}
+        if endpoint.answers is not None and self._kind(endpoint.answers) in ("page", "stream"):
             line = self._row(endpoint.answers)
             content[NDJSON] = {"schema": {"type": "string"}, "x-line-schema": line}
         return content
@@ -319,9 +324,12 @@ class _Writer:
 
 
 def _form(endpoint: Endpoint) -> Json:
-    """An upload: the file, and the fields beside it, which are ids."""
+    """An upload: the file, and the fields beside it."""
     file: Json = {"type": "string", "contentMediaType": "application/octet-stream"}
-    fields = {name: of_type("uuid") for name in endpoint.upload}
+    fields: Json = {
+        name: of_type("uuid") if name.endswith("_id") else {"type": "string"}
+        for name in endpoint.upload
+    }
     return {"type": "object", "required": ["file"], "properties": {"file": file} | fields}
 
 

@@ -3,10 +3,13 @@
 from service.files import FileStore
 from service.jobs.queue import Kind
 from service.resources import (
+    assets,
     audit,
     cases,
+    conflicts,
     conversations,
     dictionary,
+    discovery_job,
     docs,
     documents,
     dsl,
@@ -16,7 +19,11 @@ from service.resources import (
     export_job,
     exports,
     files,
+    flows,
     health,
+    imports,
+    integrity,
+    mappings,
     members,
     memories,
     messages,
@@ -43,12 +50,18 @@ ENDPOINTS = [
     *dictionary.ENDPOINTS,
     *cases.ENDPOINTS,
     *entities.ENDPOINTS,
+    *imports.ENDPOINTS,
+    *assets.ENDPOINTS,
+    *flows.ENDPOINTS,
+    *mappings.ENDPOINTS,
+    *conflicts.ENDPOINTS,
     *audit.ENDPOINTS,
     *conversations.ENDPOINTS,
     *messages.ENDPOINTS,
     *memories.ENDPOINTS,
     *files.ENDPOINTS,
     *possessions.ENDPOINTS,
+    *integrity.ENDPOINTS,
     *docs.ENDPOINTS,
     *pages.ENDPOINTS,
 ]
@@ -57,4 +70,7 @@ ADMIN_ENDPOINTS = [*health.ADMIN_ENDPOINTS, *sql_files.ADMIN_ENDPOINTS]
 
 def kinds(settings: Settings, store: FileStore) -> dict[str, Kind]:
     """The jobs that this version can do."""
-    return {"export": export_job.kind(settings, store)}
+    return {
+        "export": export_job.kind(settings, store),
+        discovery_job.JOB: discovery_job.kind(settings),
+    }

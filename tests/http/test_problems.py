@@ -12,8 +12,10 @@ from tests.support.cluster import Database
 
 CONSTRAINTS = """
 SELECT conname FROM pg_constraint
- WHERE connamespace::regnamespace::text IN ('workspace', 'assistant', 'cases')
- UNION SELECT indexname FROM pg_indexes WHERE schemaname IN ('workspace', 'assistant', 'cases')
+ WHERE connamespace::regnamespace::text IN ('workspace', 'assistant', 'cases', 'discovery')
+ UNION
+SELECT indexname FROM pg_indexes
+ WHERE schemaname IN ('workspace', 'assistant', 'cases', 'discovery')
 """
 
 

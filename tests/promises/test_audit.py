@@ -33,11 +33,13 @@ from tests.promises.helpers import (
     unique,
     walk,
 )  # fmt: skip
+from tests.promises.inventory import make_assets, make_flow
 from tests.support.cluster import Database
 from tests.support.server import Server
 
 pytestmark = pytest.mark.xdist_group("audit")
 
+ASSETS = "discovery.assets"
 USERS, PROJECTS, MEMBERS, DOCUMENTS, EXECUTIONS, EXPORTS = (
     f"workspace.{name}"
     for name in (
@@ -50,6 +52,12 @@ CASES, DICTIONARY, PROPOSALS, VALUES = (
 CONVERSATIONS, MESSAGES, MEMORIES, FILES = (
     f"assistant.{name}" for name in ("conversations", "messages", "memories", "files")
 )
+FLOWS, IMPORTS, DISCOVERIES, MAPPINGS, CONFLICTS = (
+    f"discovery.{name}"
+    for name in (
+        "master_flows", "data_imports", "discovery_flows", "field_mappings", "asset_conflicts",
+    )
+)  # fmt: skip
 INSERT, UPDATE, DELETE, REDACT = "insert", "update", "delete", "redact"
 
 
@@ -75,11 +83,18 @@ class Stage(NamedTuple):
     deleted_conversation: str
     memory: str
     file: str
+    inventory: str
+    asset: str
+    gone_asset: str
+    flow: str = ""
+    conflict: str = ""
 
     def path(self, template: str) -> str:
         return template.format(
             user_id=self.other, project_id=self.project, document_id=self.document,
-            execution_id=self.execution, export_id=self.export, case_id=self.case,
+            execution_id=self.execution, export_id=self.export, import_id=self.inventory,
+            asset_id=self.asset, flow_id=self.flow, phase="validation",
+            case_id=self.case,
             attribute_id=self.attribute, proposal_id=self.proposal, subject_kind="case",
             subject_id=self.case,
             email=f"{unique()}@example.org",
@@ -93,6 +108,8 @@ class Change(NamedTuple):
     events: dict[tuple[str, str], int]
     body: Callable[[Stage], Any] = lambda _: None
     deleted: bool = False  # it is about the project or conversation that is deleted
+    gone: bool = False  # it is about the asset that is deleted
+    flow: str = "paused"  # the status of the flow that it is about
 
 
 def person() -> Json:
@@ -121,6 +138,7 @@ _RUNS = _ONE + "/agents/executions"
 _RUN = _RUNS + "/{execution_id}"
 _CHAT = "/conversations/{conversation_id}"
 _SAID = _CHAT + "/messages/{seq}"
+_FLOW = _ONE + "/flows/{flow_id}"
 CHANGES = {
     ("POST", "/users"): Change({(USERS, INSERT): 1}, lambda _: person()),
     ("POST", "/users/bulk"): Change({(USERS, INSERT): 3}, lambda _: [person() for _ in range(3)]),
@@ -206,6 +224,38 @@ CHANGES = {
     ("POST", "/files/{file_id}/processed"): Change(
         {(FILES, UPDATE): 1}, lambda _: {"analysis": {"words": 1}}
     ),
+    ("POST", _ONE + "/imports"): Change(
+        {(FLOWS, INSERT): 1, (FLOWS, UPDATE): 1, (IMPORTS, INSERT): 1, (IMPORTS, UPDATE): 1,
+         (DISCOVERIES, INSERT): 1},
+        lambda _: [{"Host Name": unique("host")}],
+    ),
+    ("DELETE", _ONE + "/imports/{import_id}"): Change(
+        {(IMPORTS, DELETE): 1, (DISCOVERIES, DELETE): 1, (FLOWS, UPDATE): 1, (MAPPINGS, DELETE): 1,
+         (CONFLICTS, DELETE): 1}
+    ),
+    ("PUT", _ONE + "/imports/{import_id}/mappings"): Change(
+        {(MAPPINGS, UPDATE): 1, (MAPPINGS, INSERT): 1}, lambda _: {"mappings": [
+            {"source_field": name, "target_field": "custom", "status": "approved"}
+            for name in ("Host Name", "note")
+        ]},
+    ),
+    ("POST", _FLOW + "/pause"): Change({(FLOWS, UPDATE): 1}, flow="running"),
+    ("POST", _FLOW + "/resume"): Change({(FLOWS, UPDATE): 1}),
+    ("POST", _FLOW + "/retry"): Change({(FLOWS, UPDATE): 1}, flow="failed"),
+    ("POST", _FLOW + "/cancel"): Change({(FLOWS, UPDATE): 1}),
+    ("POST", _FLOW + "/archive"): Change({(FLOWS, UPDATE): 1}, flow="cancelled"),
+    ("POST", _FLOW + "/phases/{phase}/run"): Change({(FLOWS, UPDATE): 1, (DISCOVERIES, UPDATE): 1}),
+    ("DELETE", _FLOW): Change({(FLOWS, UPDATE): 1}, flow="cancelled"),
+    ("POST", _ONE + "/conflicts/resolve"): Change(
+        {(CONFLICTS, UPDATE): 1, (ASSETS, UPDATE): 1},
+        lambda stage: {"resolutions": [{"id": stage.conflict, "action": "replace"}]},
+    ),
+    ("PATCH", _ONE + "/assets"): Change(
+        {(ASSETS, UPDATE): 1}, lambda stage: [{"id": stage.asset, "cost": 1}]
+    ),
+    ("PATCH", _ONE + "/assets/{asset_id}"): Change({(ASSETS, UPDATE): 1}, lambda _: {"cost": 1}),
+    ("DELETE", _ONE + "/assets/{asset_id}"): Change({(ASSETS, UPDATE): 1}),
+    ("POST", _ONE + "/assets/{asset_id}/restore"): Change({(ASSETS, UPDATE): 1}, gone=True),
 }  # fmt: skip
 
 
@@ -215,7 +265,7 @@ def test_every_endpoint_that_writes_has_a_case_here() -> None:
 
 
 @pytest.fixture
-def stage(tenant: Tenant) -> Stage:
+def stage(tenant: Tenant, module_database: Database) -> Stage:
     user, other = (make_user(tenant.client) for _ in range(2))
     mine = make_project(tenant.client, created_by=user["id"])["id"]
     member = tenant.client.put(f"/projects/{mine}/members/{other['id']}", json={"role": "editor"})
@@ -227,6 +277,9 @@ def stage(tenant: Tenant) -> Stage:
     runs = f"/projects/{mine}/agents/executions"
     run = ok(tenant.client.post(runs, json={"agent_type": "writer"}), 201)["id"]
     ok(tenant.client.put(f"{runs}/{run}", json={"status": "running"}))
+    asset, gone_asset = (a["id"] for a in make_assets(module_database, mine, 2)[1])
+    path = f"/projects/{mine}/assets/{gone_asset}"
+    assert tenant.client.delete(path, headers=ANY_VERSION).status_code == 204
     case = {"dsl": '(case.create :case-id "C" :title "Case")'}
     ok(tenant.client.post(f"/projects/{mine}/dsl/execute", json=case))
     attribute = {"name": unique("a"), "mask": "string"}
@@ -241,6 +294,8 @@ def stage(tenant: Tenant) -> Stage:
         tenant, tenant.caller(user=user["email"]), user["id"], other["id"], mine, deleted,
         make_document(tenant.client, mine)["id"], run, make_export(tenant.client, mine)["id"],
         "C", attribute["id"], proposal["id"], chat["id"], gone, "", "",
+        make_flow(module_database, mine, "initialized", "upload").inventory,
+        asset, gone_asset,
     )  # fmt: skip
     return made._replace(
         memory=ok(tenant.client.post("/memories", json=memory(made)), 201)["id"],
@@ -257,11 +312,15 @@ def test_a_change_leaves_exactly_its_events(
     place = stage
     if change.deleted:
         place = stage._replace(project=stage.deleted, conversation=stage.deleted_conversation)
+    if change.gone:
+        place = place._replace(asset=stage.gone_asset)
+    still = make_flow(module_database, stage.project, change.flow)
+    place = place._replace(flow=still.flow, conflict=still.conflict)
     whole_tenant = any(e.admin for e in ENDPOINTS if (e.method, e.path) == endpoint)
     client = stage.tenant.client if whole_tenant else stage.client
     request_id = unique("request")
     answer = client.request(
-        method, place.path(template), json=change.body(stage),
+        method, place.path(template), json=change.body(place),
         headers=ANY_VERSION | {"X-Request-ID": request_id},
     )  # fmt: skip
     assert answer.status_code < 300, answer.text

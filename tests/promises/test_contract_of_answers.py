@@ -18,7 +18,9 @@ from service.operations.usage import find
 from service.resources import ADMIN_ENDPOINTS, ENDPOINTS
 from tests.conftest import Served
 from tests.promises.assistant_walk import walk_assistant
+from tests.promises.discovery_walk import walk_discovery
 from tests.promises.helpers import Json
+from tests.promises.inventory import make_assets
 from tests.promises.judge import JSON, NDJSON, Exchange, Judge, media_type, resolved
 from tests.support.cluster import Database
 from tests.support.server import Server
@@ -39,7 +41,8 @@ NOT_PROVOKED = {
 class Walk:
     """Calls operations by the paths of the description and keeps what came back."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, database: Database) -> None:
+        self.database = database
         self.files = server.folder / "data" / "files"
         self.key = server.client(server.key("acme"))
         self.nobody = server.client()
@@ -97,8 +100,13 @@ def walk(module_database: Database, module_served: Served) -> Walk:
     every = "user,conversation,page,search,project"
     made = Walk(
         module_served(
-            module_database, max_body_bytes=LARGEST, upload_max_bytes=50_000, cache_kinds=every
-        )
+            module_database,
+            max_body_bytes=LARGEST,
+            upload_max_bytes=50_000,
+            import_max_bytes=LARGEST,
+            cache_kinds=every,
+        ),
+        module_database,
     )
     walk_open(made)
     walk_users(made)
@@ -112,6 +120,9 @@ def walk(module_database: Database, module_served: Served) -> Walk:
     walk_proposals(made)
     walk_dictionary(made)
     walk_assistant(made, lists, unchanged)
+    walk_imports(made)
+    walk_assets(made)
+    walk_discovery(made, lists, unchanged)
     walk_refusals(made)
     return made
 
@@ -401,6 +412,55 @@ def walk_dictionary(call: Walk) -> None:
     call("DELETE", one, other["id"], status=204, headers=match)
 
 
+def walk_imports(call: Walk) -> None:
+    """Every operation on imports; one of them stays."""
+    project = call.known["project_id"]
+    every, one = "/projects/{project_id}/imports", "/projects/{project_id}/imports/{import_id}"
+    data = b"Host Name;IP Address\nweb-1;10.0.0.1\nweb-2\n"
+    told = {"name": "Servers", "category": "infrastructure", "source_system": "CMDB"}
+    made = call("POST", every, project, status=202, content=data, params=told)["id"]
+    call.known["import_id"] = made
+    call("POST", every, project, status=200, content=data)
+    call("POST", every, project, status=422, content=b"10.0.0.1,10.0.0.2\n1,2\n")
+    call("POST", every, project, status=202, json=[{"Host Name": "web-3", "cpu": 4}])
+    lists(call, every, project)
+    lists(call, every, project, params={"category": "infrastructure"})
+    call("GET", one, project, made, status=200)
+    for query in ({}, {"outcome": "pending"}, {"outcome": "asset"}):
+        lists(call, one + "/records", project, made, params=query)
+    for part in ("/profile", "/deletion-impact"):
+        call("GET", one + part, project, made, status=200)
+
+
+def walk_assets(call: Walk) -> None:
+    """Every operation on assets, and the look at the tenant's integrity; one asset stays."""
+    project = call.known["project_id"]
+    every, one = "/projects/{project_id}/assets", "/projects/{project_id}/assets/{asset_id}"
+    flow, made = make_assets(call.database, project, 4)
+    first, second = (asset["id"] for asset in made[:2])
+    call.known["asset_id"] = first
+    unchanged(call, one, project, first)
+    lists(call, every, project, total=True)
+    lists(call, every, project, total=True, params={"flow": flow, "q": "host"})
+    call("GET", every + "/summary", project, status=200)
+    for query in ({}, {"format": "ndjson"}):
+        call("GET", every + "/export", project, status=200, params=query)
+    call("GET", every + "/export", project, status=422, params={"format": "xlsx"})
+    match = {"If-Match": '"1"'}
+    call("PATCH", one, project, second, status=200, json={"cost": 1, "os": None}, headers=match)
+    call("PATCH", one, project, second, status=412, json={"cost": 1}, headers=match)
+    taken = {"hostname": call("GET", one, project, first, status=200)["hostname"]}
+    call("PATCH", one, project, second, status=409, json=taken, headers={"If-Match": "*"})
+    call("PATCH", every, project, status=200, json=[{"id": second, "version": 2, "cost": 2}])
+    call("PATCH", every, project, status=412, json=[{"id": second, "version": 2, "cost": 3}])
+    call("PATCH", every, project, status=422, json=[{"id": ABSENT, "cost": 3}])
+    call("DELETE", one, project, second, status=204, headers={"If-Match": "*"})
+    call("POST", one + "/restore", project, second, status=200)
+    call("POST", one + "/restore", project, second, status=409)
+    call("GET", "/integrity", status=200)
+    call("GET", "/integrity", status=422, params={"check": "everything"})
+
+
 def unchanged(call: Walk, path: str, *ids: str, **options: Any) -> None:
     """A resource, and 304 for who has it."""
     call("GET", path, *ids, status=200, **options)
@@ -447,7 +507,11 @@ def walk_refusals(call: Walk) -> None:
         elif "{" in path:
             call(method, path, *absent, status=404, **fitting)
             call(method, path, *(["no-uuid"] * len(absent)), status=404, **fitting)
-        if "requestBody" in operation:
+        if "*/*" in operation.get("requestBody", {}).get("content", ()):
+            form = {"Content-Type": "multipart/form-data"}
+            call(method, path, *there, status=400, headers=form, content=b"no boundary")
+            call(method, path, *there, status=422, content=b"")
+        elif "requestBody" in operation:
             content: Json = {"headers": fitting["headers"] | {"Content-Type": "text/csv"}}
             call(method, path, *there, status=400, **fitting | {"json": None, "content": b"{"})
             call(method, path, *there, status=415, **content, content=b"{}")
@@ -480,24 +544,31 @@ def least(described: Json, operation: Json) -> Json:
         },
         "headers": {p["name"]: "*" for p in parameters if p["in"] == "header" and p["required"]},
     }
-    if "requestBody" in operation:
+    if "*/*" in operation.get("requestBody", {}).get("content", ()):
+        request["content"] = b"Host Name\nweb-4\n"
+    elif "requestBody" in operation:
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
         schema = schema.get("oneOf", [schema])[0]
         fields = resolved(described, schema.get("items", schema))
-        one = {
-            name: fitting_value(fields["properties"][name]) for name in fields.get("required", ())
-        }
+        one = fitting_value(described, fields)
         if "tool_calls" in fields["properties"] and "role" in one:
             one["content"] = "x"  # or tool calls: no schema can say that
         request["json"] = [one] if "items" in schema else one
     return request
 
 
-def fitting_value(schema: Json) -> Any:
+def fitting_value(described: Json, schema: Json) -> Any:
     """A value of a schema, as simple as can be."""
-    if schema.get("type") == "integer":
+    schema = resolved(described, schema)
+    kind = schema.get("type")
+    if kind == "object":
+        fields = schema.get("properties", {})
+        return {name: fitting_value(described, fields[name]) for name in schema.get("required", ())}
+    if kind == "array":
+        return [fitting_value(described, schema["items"])]
+    if kind == "integer":
         return schema.get("minimum", 1)
-    return schema.get("enum", ["x"])[0]
+    return ABSENT if schema.get("format") == "uuid" else schema.get("enum", ["x"])[0]
 
 
 # the promises

@@ -621,9 +621,14 @@ def test_every_constraint_that_a_caller_can_meet_has_a_field(module_database: Da
     """The table of constraints names constraints that exist, and all CHECKs of caller's columns."""
     rows = module_database.psql(
         "SELECT conname FROM pg_constraint WHERE contype IN ('c', 'f')"
-        "   AND connamespace = 'workspace'::regnamespace"
-        "   AND conname ~ '(email|name|profile|status|language|current_step|metadata|role|content"
-        "|document_type|score|created_by)_(length|shape|known|range|object|fkey)$'"
+        "   AND (connamespace = 'workspace'::regnamespace"
+        "        AND conname ~ '(email|name|profile|status|language|current_step|metadata|role"
+        "|content|document_type|score|created_by)_(length|shape|known|range|object|fkey)$'"
+        "     OR connamespace = 'discovery'::regnamespace AND conname ~"
+        " '^(assets_.*_(length|shape|known|positive)|assets_custom_object|asset_conflicts_resol.*"
+        "|data_imports_(name|category|source_system|file_name|content_type)_.*"
+        "|field_mappings_(source_field|target_field|status|transformation)_.*"
+        "|.*_(created|imported|decided|resolved)_by_fkey)$' AND conname !~ '_at_fits$')"
     )
     without = {name for (name,) in rows if field_of(name) is None}
     assert without == set()

@@ -12,6 +12,7 @@ import httpx
 import psycopg
 import pytest
 
+from tests.conftest import Served
 from tests.promises.helpers import (
     ANY_VERSION,
     NDJSON,
@@ -74,6 +75,12 @@ class Desk:
         path = f"/projects/{self.project}/agents/metrics"
         found: Json = ok(self.client.get(path, params=query))
         return found
+
+
+@pytest.fixture(scope="module")
+def server(module_served: Served, module_database: Database) -> Server:
+    """A server whose upkeep leaves alone what the figures are told from: runs 60 days old."""
+    return module_served(module_database, execution_stale_after=10_000_000)
 
 
 @pytest.fixture

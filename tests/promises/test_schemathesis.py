@@ -23,6 +23,7 @@ from service.resources import ENDPOINTS
 from tests.conftest import Served
 from tests.promises.assistant import make_conversation
 from tests.promises.helpers import make_document, make_execution, make_project, make_user, ok
+from tests.promises.inventory import make_flow
 from tests.support.cluster import Database
 
 pytestmark = pytest.mark.xdist_group("schemathesis")  # one server for all
@@ -79,12 +80,15 @@ class Aimed:
         memory = client.post("/memories", json=kept).json()["id"]
         upload = {"file": ("a.txt", b"text")}
         file = client.post("/files", files=upload, data={"user_id": user}).json()["id"]
+        inventory = make_flow(database, project, "cancelled")  # its events have an end as well
         self._ids = {
             "user_id": user, "project_id": project, "document_id": document, "execution_id": ended,
             "case_id": "C", "entity_id": "E", "version": "1", "verb": "kyc.start",
             "attribute_id": attribute, "proposal_id": proposal, "subject_kind": "case",
             "subject_id": "C",
             "conversation_id": conversation, "seq": "1", "memory_id": memory, "file_id": file,
+            "import_id": inventory.inventory, "flow_id": inventory.flow,
+            "asset_id": inventory.asset, "phase": "validation",
         }  # fmt: skip
 
     def aim(self, case: Case[Any]) -> None:
