@@ -381,6 +381,20 @@ def test_eight_flows_at_once_never_deadlock(
     ) == [(0,)]
 
 
+def test_a_removal_that_is_refused_changes_nothing(
+    mine: httpx.Client, module_database: Database, project: str
+) -> None:
+    one = Discovery(mine, project, HOSTS)
+    one.to_the_end()
+    linked = "SELECT id, raw_record_id, version FROM discovery.assets WHERE project_id = %s"
+    before = sorted(module_database.psql(linked, project))
+    assert all(row[1] for row in before)
+    for path in (one.path, f"/projects/{project}/flows/{one.made['id']}"):
+        answer = mine.delete(path, params={"purge": "true"}, headers={"If-Match": '"1"'})
+        assert answer.status_code == (412 if path == one.path else 404), answer.text
+    assert sorted(module_database.psql(linked, project)) == before
+
+
 def test_a_command_that_is_interrupted_tells_what_goes_on(
     server: Server, mine: httpx.Client, module_database: Database, project: str, tmp_path: Path
 ) -> None:
